@@ -1,0 +1,180 @@
+//! The engine's memory: one arena at a fixed address, with its book-keeping inside. Nothing outside it points into it but
+//! the two roots that `engine` keeps, so that its bytes are the whole state of the engine.
+//!
+//! Blocks come from size classes with a free list each, else from the end of what was used so far. There is one thread,
+//! so there is no lock, and a fork of the process has a working copy.
+
+use qjs_sys::{JSMallocFunctions, size_t};
+use std::{
+    cell::UnsafeCell,
+    ffi::c_void,
+    ptr::{self, NonNull},
+};
+
+/// More than any config.json needs: the engine answers "out of memory" beyond it. Pages are the kernel's until touched.
+const SIZE: usize = 40 << 20;
+/// Classes below this size are 16 bytes apart; above, four to each doubling.
+const SMALL: usize = 1024;
+const SMALL_CLASSES: usize = SMALL / 16 + 1;
+const CLASSES: usize = SMALL_CLASSES + 4 * 16;
+/// In front of each block: its class, so that free and realloc know its size.
+const HEADER: usize = 8;
+
+#[repr(C, align(4096))]
+struct Arena {
+    used: usize,
+    free: [*mut FreeBlock; CLASSES],
+    bytes: [u8; SIZE],
+}
+
+#[repr(C)]
+struct FreeBlock {
+    next: *mut FreeBlock,
+}
+
+struct Shared(UnsafeCell<Arena>);
+
+// SAFETY: the process has one thread, for ever (design: one thread, no async).
+unsafe impl Sync for Shared {}
+
+static ARENA: Shared =
+    Shared(UnsafeCell::new(Arena { used: 0, free: [ptr::null_mut(); CLASSES], bytes: [0; SIZE] }));
+
+/// What `JS_NewRuntime2` wants to know.
+pub static FUNCTIONS: JSMallocFunctions = JSMallocFunctions {
+    js_calloc: Some(calloc),
+    js_malloc: Some(malloc),
+    js_free: Some(free),
+    js_realloc: Some(realloc),
+    js_malloc_usable_size: Some(usable_size),
+};
+
+/// The class of a block of `total` bytes, header included, and the class's size; sizes are multiples of 16.
+fn class_of(total: usize) -> (usize, usize) {
+    if total <= SMALL {
+        let class = total.div_ceil(16);
+        return (class, class * 16);
+    }
+    let doubling = (usize::BITS - 1 - (total - 1).leading_zeros()) as usize;
+    let step = 1 << (doubling - 2);
+    let quarter = (total - 1 - (1 << doubling)) / step;
+    (SMALL_CLASSES + (doubling - 10) * 4 + quarter, (1 << doubling) + (quarter + 1) * step)
+}
+
+fn size_of_class(class: usize) -> usize {
+    if class < SMALL_CLASSES {
+        return class * 16;
+    }
+    let (doubling, quarter) = ((class - SMALL_CLASSES) / 4 + 10, (class - SMALL_CLASSES) % 4);
+    (1 << doubling) + (quarter + 1) * (1 << (doubling - 2))
+}
+
+fn arena() -> NonNull<Arena> {
+    // The pointer of a static is never null.
+    NonNull::from(&ARENA.0).cast()
+}
+
+unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
+    let Some(total) = usize::try_from(size).ok().filter(|size| *size < SIZE).map(|size| size + HEADER) else {
+        return ptr::null_mut();
+    };
+    let (class, bytes) = class_of(total);
+    // SAFETY: one thread; no reference into the arena is alive while one of these functions runs.
+    let arena = unsafe { arena().as_mut() };
+    let head = arena.free[class];
+    if !head.is_null() {
+        // SAFETY: a block on a free list was written by `free` and is nobody else's.
+        arena.free[class] = unsafe { (*head).next };
+        return head.cast();
+    }
+    // The first block's payload is 16-aligned: it begins 8 bytes into the array, and all sizes are multiples of 16.
+    let start = arena.used + (16 - HEADER);
+    if start + bytes > SIZE {
+        return ptr::null_mut();
+    }
+    arena.used += bytes;
+    // SAFETY: within the array, as was just checked.
+    let block = unsafe { arena.bytes.as_mut_ptr().add(start) };
+    // SAFETY: the header's 8 bytes belong to this block.
+    unsafe { block.cast::<usize>().write(class) };
+    // SAFETY: the class is larger than its header.
+    unsafe { block.add(HEADER) }.cast()
+}
+
+unsafe extern "C" fn calloc(opaque: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
+    let Some(total) = count.checked_mul(size) else { return ptr::null_mut() };
+    // SAFETY: as for malloc.
+    let block = unsafe { malloc(opaque, total) };
+    if !block.is_null() {
+        // SAFETY: malloc gave at least `total` bytes.
+        unsafe { ptr::write_bytes(block.cast::<u8>(), 0, usize::try_from(total).unwrap_or(0)) };
+    }
+    block
+}
+
+/// The class of a living block.
+///
+/// # Safety
+/// `block` must come from `malloc` above.
+unsafe fn class_at(block: *const c_void) -> usize {
+    // SAFETY: the header lies right before the payload.
+    let header = unsafe { block.cast::<u8>().sub(HEADER) };
+    // SAFETY: written by malloc, aligned to 8.
+    unsafe { header.cast::<usize>().read() }
+}
+
+unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: the engine frees only what malloc gave it.
+    let class = unsafe { class_at(block) };
+    // SAFETY: one thread, see malloc.
+    let arena = unsafe { arena().as_mut() };
+    let freed = block.cast::<FreeBlock>();
+    // SAFETY: the block is ours again and holds at least one pointer.
+    unsafe { freed.write(FreeBlock { next: arena.free[class] }) };
+    arena.free[class] = freed;
+}
+
+unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size_t) -> *mut c_void {
+    if block.is_null() {
+        // SAFETY: as for malloc.
+        return unsafe { malloc(opaque, size) };
+    }
+    // SAFETY: the engine resizes only what malloc gave it.
+    let held = unsafe { usable_size(block) };
+    if size <= held && size >= held / 2 {
+        return block;
+    }
+    // SAFETY: as for malloc.
+    let moved = unsafe { malloc(opaque, size) };
+    if moved.is_null() {
+        return if size <= held { block } else { moved };
+    }
+    let kept = usize::try_from(held.min(size)).unwrap_or(0);
+    // SAFETY: both blocks hold at least `kept` bytes, and a new block never overlaps a living one.
+    unsafe { ptr::copy_nonoverlapping(block.cast::<u8>(), moved.cast::<u8>(), kept) };
+    // SAFETY: `block` came from malloc and is not used again.
+    unsafe { free(opaque, block) };
+    moved
+}
+
+unsafe extern "C" fn usable_size(block: *const c_void) -> size_t {
+    // SAFETY: the engine asks only about what malloc gave it.
+    (size_of_class(unsafe { class_at(block) }) - HEADER) as size_t
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CLASSES, SIZE, class_of, size_of_class};
+
+    #[test]
+    fn a_class_holds_every_size_that_is_put_into_it() {
+        for total in (16..5000).chain([65536, 65537, 1 << 20, (1 << 20) + 1, SIZE]) {
+            let (class, bytes) = class_of(total);
+            assert!(bytes >= total && bytes % 16 == 0 && class < CLASSES, "{total} in {bytes}");
+            assert_eq!(size_of_class(class), bytes, "{total}");
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! The engine: a quickjs-ng without parser, its memory in the arena, its modules compiled when the program was built.
+
+use super::{
+    FAMILIES, arena,
+    fd,
+    value::{self, Context, Ret},
+};
+use qjs_sys as q;
+use std::{
+    ffi::{CStr, CString, c_char, c_int, c_void},
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering},
+};
+
+/// A module's name, without its ending, and its bytecode.
+pub type Module = (&'static str, &'static [u8]);
+
+/// Half of the stack that Linux gives by default, so that deep input is an error and not a crash.
+const STACK: u32 = 4 << 20;
+
+/// The modules, for the loader: the engine has room for one pointer.
+static MODULES: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+
+/// Runs the module `main`: calls its export `main(native, args, env)` and gives the exit status that it answers.
+/// An exception that it lets out is a defect of the program: its text and stack are printed, and the status is 70.
+#[must_use]
+pub fn run(modules: &'static [Module], args: Vec<String>, env: Vec<String>) -> u8 {
+    let modules = Box::leak(Box::new(modules));
+    MODULES.store((&raw mut *modules).cast(), Ordering::Relaxed);
+    // SAFETY: the functions keep the contract of the C library's, and live for ever.
+    let runtime = unsafe { q::JS_NewRuntime2(&raw const arena::FUNCTIONS, ptr::null_mut()) };
+    // SAFETY: the runtime was just made.
+    unsafe { q::JS_SetMaxStackSize(runtime, STACK as q::size_t) };
+    // Cycles are not collected: a command ends before they matter, and a fork should not write to every object.
+    // SAFETY: as above.
+    unsafe { q::JS_SetGCThreshold(runtime, q::size_t::MAX) };
+    // SAFETY: as above; the loader finds the modules by itself.
+    unsafe { q::JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(load), ptr::null_mut()) };
+    // SAFETY: as above.
+    let context = unsafe { q::JS_NewContextRaw(runtime) };
+    // SAFETY: the context was just made.
+    unsafe { intrinsics(context) };
+    // SAFETY: both are alive and this is the first time.
+    unsafe { fd::register(runtime, context) };
+    // SAFETY: the context is alive.
+    let answer = unsafe { call_main(context, args, env) };
+    // SAFETY: the value is alive.
+    if unsafe { q::JS_IsException(answer) } {
+        // SAFETY: the context is alive.
+        unsafe { report(context) };
+        return 70;
+    }
+    let mut status = 0_i32;
+    // SAFETY: all are alive, `status` is ours.
+    unsafe { q::JS_ToInt32(context, &raw mut status, answer) };
+    u8::try_from(status).unwrap_or(255)
+}
+
+/// What the program uses of the language. RegExp is left out on purpose; see `enableRegExp`.
+///
+/// # Safety
+/// `context` must be alive and new.
+unsafe fn intrinsics(context: Context) {
+    let add = [
+        q::JS_AddIntrinsicBaseObjects,
+        q::JS_AddIntrinsicJSON,
+        q::JS_AddIntrinsicMapSet,
+        q::JS_AddIntrinsicTypedArrays,
+        q::JS_AddIntrinsicPromise,
+        q::JS_AddIntrinsicBigInt,
+    ];
+    for add in add {
+        // SAFETY: the caller vouches for `context`.
+        unsafe { add(context) };
+    }
+}
+
+/// # Safety
+/// `context` must be alive.
+unsafe fn call_main(context: Context, args: Vec<String>, env: Vec<String>) -> q::JSValue {
+    // SAFETY: the caller vouches for `context`.
+    let namespace = unsafe { import(context, "main") };
+    // SAFETY: the value is alive.
+    if unsafe { q::JS_IsException(namespace) } {
+        return namespace;
+    }
+    // SAFETY: as above; the name ends in NUL.
+    let main = unsafe { q::JS_GetPropertyStr(context, namespace, c"main".as_ptr()) };
+    // SAFETY: the caller vouches for `context`.
+    let native = unsafe { natives(context) };
+    // SAFETY: as above.
+    let args = unsafe { args.give(context) };
+    // SAFETY: as above.
+    let env = unsafe { env.give(context) };
+    let mut arguments = [native, args, env];
+    // SAFETY: all values are alive.
+    unsafe { q::JS_Call(context, main, q::JS_UNDEFINED, 3, arguments.as_mut_ptr()) }
+}
+
+/// The object whose functions are the table of native calls, and `load` and `enableRegExp`.
+///
+/// # Safety
+/// `context` must be alive.
+unsafe fn natives(context: Context) -> q::JSValue {
+    // SAFETY: the caller vouches for `context`.
+    let object = unsafe { q::JS_NewObject(context) };
+    let own: [(&CStr, Function); 2] = [(c"load", load_call), (c"enableRegExp", enable_reg_exp)];
+    let calls = FAMILIES.iter().flat_map(|family| family.iter().map(|call| (call.name, call.function)));
+    for (name, function) in own.into_iter().chain(calls) {
+        let kind = q::JSCFunctionEnum_JS_CFUNC_generic;
+        // SAFETY: as above; the name ends in NUL.
+        let value = unsafe { q::JS_NewCFunction2(context, Some(function), name.as_ptr(), 0, kind, 0) };
+        // SAFETY: `value` is given away to the object.
+        unsafe { q::JS_SetPropertyStr(context, object, name.as_ptr(), value) };
+    }
+    object
+}
+
+type Function = unsafe extern "C" fn(Context, q::JSValue, c_int, *mut q::JSValue) -> q::JSValue;
+
+/// `load(name)`: the exports of a module, which is evaluated when it is asked for first.
+unsafe extern "C" fn load_call(context: Context, _: q::JSValue, count: c_int, values: *mut q::JSValue) -> q::JSValue {
+    // SAFETY: the engine passes `count` living values.
+    let name = unsafe { super::argument(count, values, 0) };
+    // SAFETY: as above.
+    match unsafe { <CString as value::Arg>::take(context, name) } {
+        // SAFETY: as above.
+        Ok(name) => unsafe { import(context, &name.to_string_lossy()) },
+        // SAFETY: as above.
+        Err(mismatch) => unsafe { value::throw_mismatch(context, c"load", &mismatch) },
+    }
+}
+
+/// Regular expressions, for the help texts' library only: none is ever applied to text from outside.
+unsafe extern "C" fn enable_reg_exp(context: Context, _: q::JSValue, _: c_int, _: *mut q::JSValue) -> q::JSValue {
+    // SAFETY: the engine passes a living context.
+    unsafe { q::JS_AddIntrinsicRegExp(context) };
+    q::JS_UNDEFINED
+}
+
+/// Evaluates a module and gives its namespace. No module awaits at its top level, so it has ended when this returns.
+///
+/// # Safety
+/// `context` must be alive.
+unsafe fn import(context: Context, name: &str) -> q::JSValue {
+    // SAFETY: the caller vouches for `context`.
+    let module = unsafe { read(context, name) };
+    // SAFETY: as above; a failed read has thrown already.
+    if unsafe { q::JS_IsException(module) } || unsafe { q::JS_ResolveModule(context, module) } < 0 {
+        return q::JS_EXCEPTION;
+    }
+    // SAFETY: `module` is a module definition, and the engine keeps it in its list.
+    let definition = unsafe { q::JS_VALUE_GET_PTR(module) }.cast();
+    // SAFETY: `module` is given away.
+    let promise = unsafe { q::JS_EvalFunction(context, module) };
+    // SAFETY: `promise` is alive.
+    if unsafe { q::JS_IsException(promise) } {
+        return promise;
+    }
+    // SAFETY: as above.
+    if unsafe { q::JS_PromiseState(context, promise) } == q::JSPromiseStateEnum_JS_PROMISE_REJECTED {
+        // SAFETY: as above.
+        let reason = unsafe { q::JS_PromiseResult(context, promise) };
+        // SAFETY: `reason` is given away.
+        return unsafe { q::JS_Throw(context, reason) };
+    }
+    // SAFETY: the definition is in the engine's list.
+    unsafe { q::JS_GetModuleNamespace(context, definition) }
+}
+
+/// # Safety
+/// `context` must be alive.
+unsafe fn read(context: Context, name: &str) -> q::JSValue {
+    // SAFETY: `run` stored a pointer to a slice that lives for ever.
+    let modules: &[Module] = unsafe { *MODULES.load(Ordering::Relaxed).cast::<&'static [Module]>() };
+    let Some((_, code)) = modules.iter().find(|(known, _)| *known == name) else {
+        // SAFETY: the format takes nothing.
+        return unsafe { q::JS_ThrowTypeError(context, c"no such module".as_ptr()) };
+    };
+    let flags = q::JS_READ_OBJ_BYTECODE.cast_signed();
+    // SAFETY: the bytecode was made by the same engine when the program was built.
+    unsafe { q::JS_ReadObject(context, code.as_ptr(), code.len() as q::size_t, flags) }
+}
+
+/// "./name.js" of an import is the module "name".
+unsafe extern "C" fn normalize(
+    context: Context, _base: *const c_char, name: *const c_char, _opaque: *mut c_void,
+) -> *mut c_char {
+    // SAFETY: the engine passes a name that ends in NUL.
+    let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
+    let name = name.strip_prefix("./").unwrap_or(name);
+    let name = name.strip_suffix(".js").unwrap_or(name);
+    // SAFETY: the engine copies `length` bytes and ends them in NUL.
+    unsafe { q::js_strndup(context, name.as_ptr().cast(), name.len() as q::size_t) }
+}
+
+unsafe extern "C" fn load(context: Context, name: *const c_char, _opaque: *mut c_void) -> *mut q::JSModuleDef {
+    // SAFETY: the engine passes a name that ends in NUL.
+    let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
+    // SAFETY: the engine passes a living context.
+    let module = unsafe { read(context, name) };
+    // SAFETY: the value is alive.
+    if unsafe { q::JS_IsException(module) } {
+        return ptr::null_mut();
+    }
+    // SAFETY: it is a module, which the engine's list keeps alive.
+    unsafe { q::JS_VALUE_GET_PTR(module) }.cast()
+}
+
+/// Prints the exception that the program let out.
+///
+/// # Safety
+/// `context` must be alive.
+unsafe fn report(context: Context) {
+    // SAFETY: the caller vouches for `context`.
+    let error = unsafe { q::JS_GetException(context) };
+    for field in [None, Some(c"stack")] {
+        let value = match field {
+            None => error,
+            // SAFETY: as above; the name ends in NUL.
+            Some(field) => unsafe { q::JS_GetPropertyStr(context, error, field.as_ptr()) },
+        };
+        // SAFETY: as above.
+        let text = unsafe { q::JS_ToCString(context, value) };
+        if !text.is_null() {
+            // SAFETY: the engine's strings end in NUL.
+            eprintln!("{}", unsafe { CStr::from_ptr(text) }.to_string_lossy());
+        }
+    }
+}
+
+/// The entry of a program: `argv` and the environment as lists, and never with more rights than the caller's own.
+///
+/// # Safety
+/// To be called by the C library's start-up, with its arguments.
+#[must_use]
+pub unsafe fn start(modules: &'static [Module], count: c_int, argv: *const *const c_char) -> c_int {
+    // SAFETY: plain look-up in the auxiliary vector.
+    if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
+        eprintln!("tsrun: must not be set-user-ID or have file capabilities");
+        return 1;
+    }
+    // SAFETY: the C library vouches for both.
+    let args = unsafe { strings(argv, usize::try_from(count).unwrap_or(0)) };
+    let env = std::env::vars_os()
+        .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+        .collect();
+    run(modules, args, env).into()
+}
+
+/// # Safety
+/// `list` must point to `count` strings that end in NUL.
+unsafe fn strings(list: *const *const c_char, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|index| {
+            // SAFETY: within the list.
+            let place = unsafe { list.add(index) };
+            // SAFETY: as above.
+            let text = unsafe { place.read() };
+            // SAFETY: the caller vouches for the strings.
+            unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+        })
+        .collect()
+}
+
+/// Makes `main` of a program.
+#[macro_export]
+macro_rules! entry {
+    ($modules:expr) => {
+        /// Called by the C library.
+        ///
+        /// # Safety
+        /// By nobody else.
+        #[unsafe(no_mangle)]
+        pub unsafe extern "C" fn main(count: std::ffi::c_int, argv: *const *const std::ffi::c_char) -> std::ffi::c_int {
+            // SAFETY: the arguments are those of the C library.
+            unsafe { $crate::sys::engine::start($modules, count, argv) }
+        }
+    };
+}
+

@@ -1,0 +1,295 @@
+//! Files, directories and their names: always below a descriptor.
+
+use super::{errno::Errno, value::{Bytes, Dir, Fd, base}};
+use crate::{calls, record};
+use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, ResolveFlags, StatxFlags, Uid};
+use std::{
+    ffi::CString,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+record! {
+    /// What statx(2) says of a file.
+    Stat {
+        mode: i64 = "mode",
+        ino: i64 = "ino",
+        uid: i64 = "uid",
+        gid: i64 = "gid",
+        size: i64 = "size",
+        links: i64 = "nlink",
+        major: i64 = "rdevMajor",
+        minor: i64 = "rdevMinor",
+        attributes: i64 = "attributes",
+        mount: i64 = "mountId",
+    }
+}
+
+record! {
+    /// What fstatfs(2) says of a file system.
+    FileSystem { kind: i64 = "type", flags: i64 = "flags" }
+}
+
+/// Reads until the end, at most `limit` bytes.
+fn read_all(fd: Fd, limit: u64) -> Result<Vec<u8>, Errno> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(limit.min(16384));
+    while bytes.len() < limit {
+        if bytes.capacity() == bytes.len() {
+            bytes.reserve(bytes.len());
+        }
+        match rustix::io::read(fd.get(), rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    bytes.truncate(limit);
+    Ok(bytes)
+}
+
+fn write_all(fd: Fd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd.get(), bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+calls! {
+    /// `openat(2)`, close-on-exec always. For host paths; below a root file system only `openat2` will do.
+    fn openat(dir: Dir, path: CString, flags: u32, mode: u32) -> OwnedFd {
+        Ok(fs::openat(base(dir), path, OFlags::from_bits_retain(flags) | OFlags::CLOEXEC, Mode::from_raw_mode(mode))?)
+    }
+
+    /// `openat2(2)`, close-on-exec always; `resolve` is RESOLVE_*. A rename elsewhere can make the kernel ask for
+    /// another try (EAGAIN): it gets up to 128.
+    fn openat2(dir: Dir, path: CString, flags: u32, mode: u32, resolve: u64) -> OwnedFd {
+        let flags = OFlags::from_bits_retain(flags) | OFlags::CLOEXEC;
+        let mut tries = 0;
+        loop {
+            match fs::openat2(base(dir), &path, flags, Mode::from_raw_mode(mode), ResolveFlags::from_bits_retain(resolve)) {
+                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if tries < 128 => tries += 1,
+                answer => return Ok(answer?),
+            }
+        }
+    }
+
+    /// Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes.
+    fn readText(fd: Fd, limit: u64) -> String {
+        let bytes = read_all(fd, limit)?;
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// Reads a file to its end; at most `limit` bytes.
+    fn readBytes(fd: Fd, limit: u64) -> Vec<u8> {
+        read_all(fd, limit)
+    }
+
+    /// One `read(2)` of at most `limit` bytes; empty at the end.
+    fn readSome(fd: Fd, limit: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(usize::try_from(limit).unwrap_or(0).min(1 << 20));
+        rustix::io::retry_on_intr(|| rustix::io::read(fd.get(), rustix::buffer::spare_capacity(&mut bytes)))?;
+        Ok(bytes)
+    }
+
+    /// `write(2)` of the whole text.
+    fn writeText(fd: Fd, text: CString) -> () {
+        write_all(fd, text.as_bytes())
+    }
+
+    /// `write(2)` of all bytes.
+    fn writeBytes(fd: Fd, bytes: Bytes) -> () {
+        write_all(fd, bytes.get())
+    }
+
+    /// One `write(2)`; gives how many bytes were taken.
+    fn writeSome(fd: Fd, bytes: Bytes) -> i64 {
+        let count = rustix::io::retry_on_intr(|| rustix::io::write(fd.get(), bytes.get()))?;
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// `fcntl(2)` F_SETFL O_NONBLOCK.
+    fn setNonblocking(fd: Fd) -> () {
+        let flags = fs::fcntl_getfl(fd.get())?;
+        Ok(fs::fcntl_setfl(fd.get(), flags | OFlags::NONBLOCK)?)
+    }
+
+    /// One `write(2)`, so that a file of /proc or cgroupfs gets the value at once; an empty text is written too.
+    fn writeOnce(fd: Fd, text: CString) -> () {
+        rustix::io::retry_on_intr(|| rustix::io::write(fd.get(), text.as_bytes()))?;
+        Ok(())
+    }
+
+    /// Copies what is left of a file into another, in the kernel.
+    fn copyFile(from: Fd, to: Fd) -> () {
+        while rustix::io::retry_on_intr(|| fs::sendfile(to.get(), from.get(), None, 1 << 30))? > 0 {}
+        Ok(())
+    }
+
+    /// `mkdirat(2)`.
+    fn mkdirat(dir: Dir, path: CString, mode: u32) -> () {
+        Ok(fs::mkdirat(base(dir), path, Mode::from_raw_mode(mode))?)
+    }
+
+    /// `mknodat(2)`; `mode` holds the type too.
+    fn mknodat(dir: Dir, path: CString, mode: u32, major: u32, minor: u32) -> () {
+        let kind = FileType::from_raw_mode(mode as RawMode);
+        Ok(fs::mknodat(base(dir), path, kind, Mode::from_raw_mode(mode), fs::makedev(major, minor))?)
+    }
+
+    /// `symlinkat(2)`.
+    fn symlinkat(target: CString, dir: Dir, path: CString) -> () {
+        Ok(fs::symlinkat(target, base(dir), path)?)
+    }
+
+    /// `readlinkat(2)`; with an empty path the link that `dir` is (O_PATH|O_NOFOLLOW).
+    fn readlinkat(dir: Dir, path: CString) -> String {
+        Ok(fs::readlinkat(base(dir), path, Vec::new())?.to_string_lossy().into_owned())
+    }
+
+    /// `unlinkat(2)`; `flags` is AT_REMOVEDIR or 0.
+    fn unlinkat(dir: Dir, path: CString, flags: u32) -> () {
+        Ok(fs::unlinkat(base(dir), path, AtFlags::from_bits_retain(flags))?)
+    }
+
+    /// `renameat2(2)`.
+    fn renameat2(from: Dir, oldName: CString, to: Dir, newName: CString, flags: u32) -> () {
+        Ok(fs::renameat_with(base(from), oldName, base(to), newName, RenameFlags::from_bits_retain(flags))?)
+    }
+
+    /// `fchmod(2)`.
+    fn fchmod(fd: Fd, mode: u32) -> () {
+        Ok(fs::fchmod(fd.get(), Mode::from_raw_mode(mode))?)
+    }
+
+    /// `fchownat(2)`; `flags` is AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW or both; a gid of 2^32-1 leaves the group as it is.
+    fn fchownat(dir: Dir, path: CString, uid: u32, gid: u32, flags: u32) -> () {
+        let gid = (gid != u32::MAX).then(|| Gid::from_raw(gid));
+        Ok(fs::chownat(base(dir), path, Some(Uid::from_raw(uid)), gid, AtFlags::from_bits_retain(flags))?)
+    }
+
+    /// `statx(2)`; an empty path with AT_EMPTY_PATH for the descriptor itself.
+    fn statx(dir: Dir, path: CString, flags: u32) -> Stat {
+        let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+        let stat = fs::statx(base(dir), path, AtFlags::from_bits_retain(flags), mask)?;
+        Ok(Stat {
+            mode: stat.stx_mode.into(),
+            ino: signed(stat.stx_ino),
+            uid: stat.stx_uid.into(),
+            gid: stat.stx_gid.into(),
+            size: signed(stat.stx_size),
+            links: stat.stx_nlink.into(),
+            major: stat.stx_rdev_major.into(),
+            minor: stat.stx_rdev_minor.into(),
+            attributes: signed(stat.stx_attributes.bits()),
+            mount: signed(stat.stx_mnt_id),
+        })
+    }
+
+    /// `fstatfs(2)`.
+    fn fstatfs(fd: Fd) -> FileSystem {
+        // SAFETY: an all-zero statfs is a valid value.
+        let mut answer: libc::statfs = unsafe { std::mem::zeroed() };
+        // SAFETY: the descriptor is open and `answer` ours.
+        if unsafe { libc::fstatfs(fd.0, &raw mut answer) } != 0 {
+            return Err(Errno::last());
+        }
+        Ok(FileSystem { kind: signed(answer.f_type), flags: signed(answer.f_flags) })
+    }
+
+    /// The names in a directory, without . and .., in the order of the file system.
+    fn readDirectory(fd: Fd) -> Vec<String> {
+        let mut names = Vec::new();
+        for entry in fs::Dir::read_from(fd.get())? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name != "." && name != ".." {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    /// `faccessat(2)` with the effective ids; `mode` is R_OK, W_OK, X_OK or their sum.
+    fn faccessat(dir: Dir, path: CString, mode: u32) -> () {
+        Ok(fs::accessat(base(dir), path, fs::Access::from_bits_retain(mode), AtFlags::EACCESS)?)
+    }
+
+    /// `flock(2)`; `operation` is LOCK_*.
+    fn flock(fd: Fd, operation: i32) -> () {
+        loop {
+            // SAFETY: the descriptor is open; no memory is involved.
+            if unsafe { libc::flock(fd.0, operation) } == 0 {
+                return Ok(());
+            }
+            let errno = Errno::last();
+            if errno.0 != libc::EINTR {
+                return Err(errno);
+            }
+        }
+    }
+
+    /// `fsync(2)`.
+    fn fsync(fd: Fd) -> () {
+        Ok(fs::fsync(fd.get())?)
+    }
+
+    /// `fchdir(2)`.
+    fn fchdir(fd: Fd) -> () {
+        Ok(rustix::process::fchdir(fd.get())?)
+    }
+
+    /// `chdir(2)`.
+    fn chdir(path: CString) -> () {
+        Ok(rustix::process::chdir(path)?)
+    }
+
+    /// `getcwd(2)`, raw: a directory out of reach begins with "(unreachable)", which libc would hide.
+    fn getcwd() -> String {
+        let mut buffer = [0_u8; libc::PATH_MAX as usize];
+        // SAFETY: the buffer is ours and its length is told.
+        let length = unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) };
+        let Ok(length) = usize::try_from(length) else { return Err(Errno::last()) };
+        Ok(String::from_utf8_lossy(buffer.get(..length.saturating_sub(1)).unwrap_or_default()).into_owned())
+    }
+
+    /// `umask(2)`; gives the old one.
+    fn umask(mode: u32) -> i64 {
+        Ok(rustix::process::umask(Mode::from_raw_mode(mode)).as_raw_mode().into())
+    }
+
+    /// `pipe2(2)`, close-on-exec: the end to read from, the end to write to.
+    fn pipe() -> (OwnedFd, OwnedFd) {
+        Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+    }
+
+    /// `fcntl(2)` F_DUPFD_CLOEXEC: another descriptor for the same file, with the lowest number from `least` on.
+    fn duplicate(fd: Fd, least: i32) -> OwnedFd {
+        Ok(rustix::io::fcntl_dupfd_cloexec(fd.get(), least)?)
+    }
+
+    /// `dup3(2)`: makes `number` a copy that survives execve.
+    fn duplicateTo(fd: Fd, number: i32) -> () {
+        if fd.get().as_raw_fd() == number {
+            return Ok(rustix::io::fcntl_setfd(fd.get(), rustix::io::FdFlags::empty())?);
+        }
+        // SAFETY: what `number` was before is the program's to lose: it names only 0, 1, 2 and the preserved ones.
+        if unsafe { libc::dup2(fd.0, number) } < 0 { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// Takes over a descriptor that was open when the program began: 0, 1, 2, or one that a caller passed on.
+    fn inherited(number: i32) -> OwnedFd {
+        // SAFETY: asks only whether the number is open.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+            return Err(Errno::last());
+        }
+        // SAFETY: it is open, and the program takes each number once.
+        Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(number) })
+    }
+}

@@ -1,0 +1,127 @@
+//! Programs that the kernel runs: seccomp(2) and the device filter of a cgroup, bpf(2). And the last act of a container's
+//! init, which installs the one and becomes the container's process.
+
+use super::{errno::Errno, value::{Bytes, Fd}};
+use crate::calls;
+use std::{
+    ffi::CString,
+    os::fd::{FromRawFd, OwnedFd},
+    ptr,
+};
+
+const BPF_PROG_LOAD: i32 = 5;
+const BPF_PROG_ATTACH: i32 = 8;
+const BPF_PROG_TYPE_CGROUP_DEVICE: u32 = 15;
+const BPF_CGROUP_DEVICE: u32 = 6;
+
+/// The part of `union bpf_attr` that BPF_PROG_LOAD reads.
+#[repr(C)]
+struct ProgLoad {
+    prog_type: u32,
+    instruction_count: u32,
+    instructions: u64,
+    license: u64,
+    log_level: u32,
+    log_size: u32,
+    log_buffer: u64,
+    kernel_version: u32,
+    flags: u32,
+}
+
+/// The part of `union bpf_attr` that BPF_PROG_ATTACH reads.
+#[repr(C)]
+struct ProgAttach {
+    target: u32,
+    program: u32,
+    kind: u32,
+    flags: u32,
+}
+
+#[repr(C)]
+struct SockFprog {
+    length: u16,
+    filter: *const u8,
+}
+
+fn install(flags: u32, program: &[u8]) -> Result<(), Errno> {
+    let length = u16::try_from(program.len() / 8).map_err(|_| Errno(libc::E2BIG))?;
+    let program = SockFprog { length, filter: program.as_ptr() };
+    // SAFETY: `filter` points to `length` instructions of 8 bytes that live through the call.
+    let answer = unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+}
+
+calls! {
+    /// `seccomp(2)` SECCOMP_SET_MODE_FILTER; `program` is an array of struct sock_filter.
+    fn seccomp(flags: u32, program: Bytes) -> () {
+        install(flags, program.get())
+    }
+
+    /// `bpf(2)` BPF_PROG_LOAD of a BPF_PROG_TYPE_CGROUP_DEVICE program; `program` is an array of struct bpf_insn.
+    fn loadDeviceFilter(program: Bytes) -> OwnedFd {
+        let bytes = program.get();
+        let attributes = ProgLoad {
+            prog_type: BPF_PROG_TYPE_CGROUP_DEVICE,
+            instruction_count: u32::try_from(bytes.len() / 8).map_err(|_| Errno(libc::E2BIG))?,
+            instructions: bytes.as_ptr().addr() as u64,
+            license: c"GPL".as_ptr().addr() as u64,
+            log_level: 0,
+            log_size: 0,
+            log_buffer: 0,
+            kernel_version: 0,
+            flags: 0,
+        };
+        // SAFETY: all pointers in the struct live through the call and its size is told.
+        let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_LOAD, &raw const attributes, size_of::<ProgLoad>()) };
+        match i32::try_from(fd) {
+            // SAFETY: the kernel made it for us just now.
+            Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+            _ => Err(Errno::last()),
+        }
+    }
+
+    /// `bpf(2)` BPF_PROG_ATTACH of a device filter to a cgroup; `flags` is BPF_F_ALLOW_MULTI or 0.
+    fn attachDeviceFilter(cgroup: Fd, program: Fd, flags: u32) -> () {
+        let attributes = ProgAttach {
+            target: cgroup.0.cast_unsigned(),
+            program: program.0.cast_unsigned(),
+            kind: BPF_CGROUP_DEVICE,
+            flags,
+        };
+        // SAFETY: the struct lives through the call and its size is told.
+        let answer = unsafe { libc::syscall(libc::SYS_bpf, BPF_PROG_ATTACH, &raw const attributes, size_of::<ProgAttach>()) };
+        if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// `close_range(2)`; `flags` is CLOSE_RANGE_CLOEXEC or 0.
+    fn closeRange(first: u32, last: u32, flags: u32) -> () {
+        // SAFETY: the program calls it only when the descriptors in the range are nobody's any more.
+        if unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } < 0 { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// The end of a container's init: closes every descriptor from `keep` on, but moves `report` to that number first
+    /// (close-on-exec), installs the seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program
+    /// runs in between: CVE-2024-21626. On failure the errno is thrown, and `report` is then the descriptor `keep`.
+    fn becomeProcess(
+        path: CString, args: Vec<CString>, env: Vec<CString>, keep: i32, report: Fd, flags: u32, program: Bytes,
+    ) -> () {
+        let vector = |list: &[CString]| list.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
+        let (args_vector, env_vector) = (vector(&args), vector(&env));
+        if report.0 != keep {
+            // SAFETY: whatever has this number is about to be closed anyway.
+            if unsafe { libc::dup3(report.0, keep, libc::O_CLOEXEC) } < 0 {
+                return Err(Errno::last());
+            }
+        }
+        // SAFETY: everything above `keep` is given up here, as the function says.
+        if unsafe { libc::syscall(libc::SYS_close_range, keep + 1, u32::MAX, 0) } < 0 {
+            return Err(Errno::last());
+        }
+        if !program.get().is_empty() {
+            install(flags, program.get())?;
+        }
+        // SAFETY: all strings end in NUL, both vectors in null, and all live until the call.
+        unsafe { libc::execve(path.as_ptr(), args_vector.as_ptr(), env_vector.as_ptr()) };
+        Err(Errno::last())
+    }
+}

@@ -1,0 +1,129 @@
+//! The table of native calls. A call is written once, in the file of its family: its name, its types and its words make both
+//! the function that the engine calls and the declaration in `src/sys/native.d.ts`.
+
+pub mod arena;
+mod credentials;
+pub mod engine;
+mod errno;
+pub mod fd;
+mod files;
+mod filters;
+mod mounts;
+mod process;
+mod signals;
+mod sockets;
+mod terminal;
+pub mod value;
+
+use qjs_sys as q;
+use std::ffi::{CStr, c_int};
+use value::Context;
+
+/// One native call: what the engine needs to call it and what TypeScript needs to know of it.
+pub struct Call {
+    pub name: &'static CStr,
+    pub function: unsafe extern "C" fn(Context, q::JSValue, c_int, *mut q::JSValue) -> q::JSValue,
+    pub doc: &'static [&'static str],
+    pub parameters: &'static [(&'static str, &'static str)],
+    pub returns: fn() -> String,
+}
+
+pub const FAMILIES: &[&[Call]] = &[
+    files::CALLS,
+    mounts::CALLS,
+    process::CALLS,
+    credentials::CALLS,
+    signals::CALLS,
+    sockets::CALLS,
+    terminal::CALLS,
+    filters::CALLS,
+];
+
+/// Defines the calls of a family and their table. A body gives `Result<T, Errno>`.
+#[macro_export]
+macro_rules! calls {
+    ($($(#[doc = $doc:literal])* fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $ret:ty $body:block)*) => {
+        $(
+            $(#[doc = $doc])*
+            #[allow(non_snake_case, unused_mut, clippy::unnecessary_wraps, clippy::needless_pass_by_value, clippy::too_many_arguments)]
+            fn $name($($arg: $type),*) -> Result<$ret, $crate::sys::errno::Errno> $body
+        )*
+        mod glue {
+            #[allow(clippy::wildcard_imports)]
+            use super::*;
+            $(
+                #[allow(non_snake_case, unused_variables, unused_mut, unused_assignments)]
+                pub unsafe extern "C" fn $name(
+                    context: $crate::sys::value::Context,
+                    _this: qjs_sys::JSValue,
+                    count: std::ffi::c_int,
+                    values: *mut qjs_sys::JSValue,
+                ) -> qjs_sys::JSValue {
+                    const NAME: &std::ffi::CStr = $crate::sys::c_name(concat!(stringify!($name), "\0"));
+                    let mut index = 0;
+                    $(
+                        // SAFETY: the engine passes `count` living values.
+                        let value = unsafe { $crate::sys::argument(count, values, index) };
+                        // SAFETY: the value lives until this function returns.
+                        let $arg = match unsafe { <$type as $crate::sys::value::Arg>::take(context, value) } {
+                            Ok(taken) => taken,
+                            // SAFETY: the engine passes a living context.
+                            Err(mismatch) => return unsafe { $crate::sys::value::throw_mismatch(context, NAME, &mismatch) },
+                        };
+                        index += 1;
+                    )*
+                    match super::$name($($arg),*) {
+                        // SAFETY: as above.
+                        Ok(given) => unsafe { $crate::sys::value::Ret::give(given, context) },
+                        // SAFETY: as above.
+                        Err(errno) => unsafe { $crate::sys::value::throw_errno(context, NAME, errno) },
+                    }
+                }
+            )*
+        }
+        pub const CALLS: &[$crate::sys::Call] = &[$($crate::sys::Call {
+            name: $crate::sys::c_name(concat!(stringify!($name), "\0")),
+            function: glue::$name,
+            doc: &[$($doc),*],
+            parameters: &[$((stringify!($arg), <$type as $crate::sys::value::Arg>::TYPE)),*],
+            returns: <$ret as $crate::sys::value::Ret>::kind,
+        }),*];
+    };
+}
+
+const fn c_name(name: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(name.as_bytes()) {
+        Ok(name) => name,
+        Err(_) => c"",
+    }
+}
+
+/// The value at `index`, undefined where there are fewer.
+///
+/// # Safety
+/// `values` must point to `count` values.
+unsafe fn argument(count: c_int, values: *mut q::JSValue, index: usize) -> q::JSValue {
+    if index >= usize::try_from(count).unwrap_or(0) {
+        return q::JS_UNDEFINED;
+    }
+    // SAFETY: within the array, as was just checked.
+    let place = unsafe { values.add(index) };
+    // SAFETY: as above.
+    unsafe { place.read() }
+}
+
+/// The TypeScript declaration of the table.
+#[must_use]
+pub fn declaration() -> String {
+    let mut text = String::from("// Made from native/host/src/sys by scripts/build: do not edit.\n\n");
+    text.push_str(fd::DECLARATION);
+    text.push_str("\n/** The system calls that the host offers. A call that fails throws a SysError. */\nexport interface Native {\n");
+    for call in FAMILIES.iter().flat_map(|family| family.iter()) {
+        let doc: Vec<&str> = call.doc.iter().map(|line| line.trim()).collect();
+        let parameters: Vec<String> = call.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+        text.push_str(&format!("  /** {} */\n", doc.join("\n   * ")));
+        text.push_str(&format!("  {}({}): {};\n", call.name.to_string_lossy(), parameters.join(", "), (call.returns)()));
+    }
+    text.push_str("}\n");
+    text
+}

@@ -1,0 +1,32 @@
+/**
+ * Bundles the program for the engine: `main` and each module that it loads when needed (`sys.load("…")`), with what they
+ * share in chunks. Usage: `node --import tsx scripts/bundle.ts OUT`; the modules are written to `OUT/js`.
+ */
+import { readFileSync, rmSync } from "node:fs";
+import { build } from "esbuild";
+
+const out = process.argv[2] ?? "build";
+const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
+
+/** The rows of src/sys/modules.ts: `"name": typeof import("../path.ts")`. */
+function lazyModules(): Record<string, string> {
+  const entries: Record<string, string> = { main: "src/main.ts" };
+  const rows = readFileSync("src/sys/modules.ts", "utf8").matchAll(/"([^"]+)": typeof import\("\.\.\/([^"]+)"\)/g);
+  for (const [, name = "", path = ""] of rows) entries[name] = `src/${path}`;
+  return entries;
+}
+
+rmSync(`${out}/js`, { recursive: true, force: true });
+await build({
+  entryPoints: lazyModules(),
+  outdir: `${out}/js`,
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  target: "esnext",
+  platform: "neutral",
+  minifySyntax: true,
+  chunkNames: "chunk-[hash]",
+  define: { VERSION: JSON.stringify(version) },
+  logLevel: "warning",
+});

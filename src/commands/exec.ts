@@ -1,0 +1,135 @@
+/** `exec`: another process in a container that runs. Its own failures exit with 255, to tell them from the process's. */
+import { O_RDONLY, SIGKILL } from "../sys/constants.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { readFile } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { execIn, type Executed } from "../container/exec.ts";
+import { waitForProcess } from "../container/foreground.ts";
+import { sendTerminal, writePidFile } from "../container/handover.ts";
+import { FILTER_FILE } from "../container/paths.ts";
+import { goOn, receive } from "../container/protocol.ts";
+import { specOf } from "../container/start.ts";
+import { openContainer, type Held } from "../container/state.ts";
+import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
+import type { CapName, Process, Spec, User } from "../spec/spec.ts";
+import { isSet, option, type Context, type Parsed } from "./context.ts";
+import { countOf } from "./parse.ts";
+import { checkPreserved, checkTerminal, secure } from "./prepare.ts";
+
+export function run(context: Context, parsed: Parsed): number {
+  try {
+    return exec(context, parsed);
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    context.log.fatal(error.message);
+    return 255;
+  }
+}
+
+function exec(context: Context, parsed: Parsed): number {
+  const { sys, globals } = context;
+  const [id = ""] = parsed.operands;
+  const preserveFds = checkPreserved(context, countOf(option(parsed, "preserve-fds"), "preserve-fds"));
+  secure(context, preserveFds);
+  using held = openContainer(sys, globals.root, id);
+  const spec = specOf(sys, held);
+  const process = processOf(sys, parsed, spec);
+  const detach = isSet(parsed, "detach");
+  checkTerminal({ process }, parsed, detach);
+  using signals = sys.signalFd();
+  const executed = execIn(sys, held, {
+    process,
+    seccomp: spec.seccomp,
+    filter: filterOf(sys, held, spec),
+    preserveFds,
+    ignorePaused: isSet(parsed, "ignore-paused"),
+    cgroup: subCgroup(option(parsed, "cgroup")),
+  });
+  begin(sys, executed, parsed);
+  if (detach) return 0;
+  return waitForProcess(sys, { ...executed, signals });
+}
+
+/** The filter as it was compiled when the container was created. */
+function filterOf(sys: Sys, { directory }: Held, spec: Spec): Uint8Array {
+  if (spec.seccomp === undefined) return new Uint8Array();
+  using file = sys.openat(directory, FILTER_FILE, O_RDONLY, 0);
+  return sys.readBytes(file, 1 << 20);
+}
+
+function begin(sys: Sys, executed: Executed, parsed: Parsed): void {
+  try {
+    const socket = option(parsed, "console-socket");
+    if (socket !== undefined && executed.terminal !== undefined) sendTerminal(sys, socket, executed.terminal);
+    const pidFile = option(parsed, "pid-file");
+    if (pidFile !== undefined) writePidFile(sys, pidFile, executed.pid);
+    goOn(sys, executed.channel);
+    const failure = receive(sys, executed.channel);
+    if (failure !== undefined) throw new Failure(failure.text);
+  } catch (error) {
+    sys.pidfdSendSignal(executed.pidfd, SIGKILL);
+    sys.wait(executed.pid, true);
+    throw error;
+  }
+}
+
+/** The process of a file, or config.json's with what the options change. */
+function processOf(sys: Sys, parsed: Parsed, spec: Spec): Process {
+  const file = option(parsed, "process");
+  const [, ...args] = parsed.operands;
+  if (file !== undefined) {
+    const text = attempt(`read the process ${file}`, () => readFile(sys, null, file, 1 << 20));
+    return parseProcessFile(text, spec.process);
+  }
+  if (args.length === 0) throw new Failure("process args cannot be empty");
+  const { process } = spec;
+  return {
+    ...process,
+    args,
+    terminal: isSet(parsed, "tty"),
+    consoleSize: undefined,
+    env: [...process.env, ...(parsed.flags.get("env") ?? [])],
+    cwd: option(parsed, "cwd") ?? process.cwd,
+    user: userOf(process.user, parsed),
+    capabilities: addCapabilities(process.capabilities, parsed.flags.get("cap") ?? []),
+    noNewPrivileges: process.noNewPrivileges || isSet(parsed, "no-new-privs"),
+  };
+}
+
+function userOf(base: User, parsed: Parsed): User {
+  const [uid, gid, ...more] = (option(parsed, "user") ?? `${base.uid}:${base.gid}`).split(":");
+  if (more.length > 0) throw new Failure("--user must be UID or UID:GID");
+  const groups = (parsed.flags.get("additional-gids") ?? []).map((text) => idOf(text, "additional-gids"));
+  return {
+    ...base,
+    uid: idOf(uid ?? "", "user"),
+    gid: gid === undefined ? base.gid : idOf(gid, "user"),
+    additionalGids: [...base.additionalGids, ...groups],
+  };
+}
+
+/** 0 to 2^32-2, and nothing that is not a number becomes root (CVE-2026-30892, CVE-2024-40635). */
+function idOf(text: string, name: string): number {
+  const id = countOf(text, name);
+  if (id > 0xfffffffe) throw new Failure(`--${name}: ${text} is not an id`);
+  return id;
+}
+
+/** Bounding, permitted and effective; never inheritable (CVE-2022-29162). */
+function addCapabilities(base: Process["capabilities"], names: readonly string[]): Process["capabilities"] {
+  const added = names.map((name) => {
+    const upper = name.toUpperCase();
+    const full = (upper.startsWith("CAP_") ? upper : `CAP_${upper}`) as CapName;
+    if (!CAPABILITIES.includes(full)) throw new Failure(`--cap: ${name} is no capability`);
+    return full;
+  });
+  const union = (set: readonly CapName[]): CapName[] => [...new Set([...set, ...added])];
+  return { ...base, bounding: union(base.bounding), permitted: union(base.permitted), effective: union(base.effective) };
+}
+
+function subCgroup(path: string | undefined): string {
+  if (path === undefined) return "/";
+  const clean = path.slice(path.indexOf(":") + 1);
+  if (clean.split("/").includes("..")) throw new Failure("--cgroup must be below the container's cgroup");
+  return clean.startsWith("/") ? clean : `/${clean}`;
+}

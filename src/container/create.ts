@@ -1,0 +1,212 @@
+/** A container comes into being: the parent's side, top to bottom. init.ts is the other. */
+import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { replaceFile } from "../sys/files.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { timestamp } from "../sys/time.ts";
+import type { Facts } from "../facts/facts.ts";
+import { cgroupPathFor, openCgroup, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { openSources } from "../mechanisms/mounts.ts";
+import { cloneFlags, namespaceFlags } from "../mechanisms/namespaces.ts";
+import { execute } from "../plan/execute.ts";
+import { planHost, planInit } from "../plan/plan.ts";
+import type { Scene, Step } from "../plan/step.ts";
+import type { Hook, Spec } from "../spec/spec.ts";
+import { runHooks } from "./hooks.ts";
+import { runInit, type Start } from "./init.ts";
+import { joinPidNamespace, openNamespaces, type Joined } from "./join.ts";
+import { CONFIG_FILE, EXEC_FIFO, FILTER_FILE } from "./paths.ts";
+import { adopt, Parent, writeIdMaps } from "./parent.ts";
+import type { Request } from "./protocol.ts";
+import { removeContainer } from "./remove.ts";
+import { bootId, makeContainerDirectory, processStat, writeState, type State } from "./state.ts";
+
+export interface CreateRequest {
+  readonly root: string;
+  readonly id: string;
+  readonly spec: Spec;
+  /** config.json as it was read, kept for exec and the hooks after create. */
+  readonly config: string;
+  readonly filter: Uint8Array;
+  readonly facts: Facts;
+  readonly pivot: boolean;
+  readonly newKeyring: boolean;
+  readonly preserveFds: number;
+  /** Who starts it: another command through exec.fifo, or this one. */
+  readonly start: "fifo" | "parent";
+  /** The directory of an image container's own files. */
+  readonly owned: string | undefined;
+}
+
+/** A container whose init waits to be started. */
+export interface Created {
+  readonly state: State;
+  readonly pidfd: Fd;
+  readonly channel: Fd;
+  /** The terminal's other side, where process.terminal asks for one. */
+  readonly terminal: Fd | undefined;
+}
+
+/**
+ * Creates the container: state before effects, so that `delete --force` cleans up whenever this process dies. On failure
+ * nothing is left. Throws a Failure.
+ */
+export function createContainer(sys: Sys, request: CreateRequest): Created {
+  const { spec, facts, id } = request;
+  const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
+  const host = [...planHost(spec, facts, cgroup.path)];
+  const init = [...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path })];
+  const directory = makeContainerDirectory(sys, request.root, id);
+  const intent = intentOf(sys, request, cgroup);
+  let made = false;
+  try {
+    writeState(sys, directory, intent);
+    replaceFile(sys, directory, CONFIG_FILE, request.config, 0o600);
+    if (request.filter.length > 0) replaceFile(sys, directory, FILTER_FILE, request.filter, 0o600);
+    execute(host.slice(0, 1), hostScene(sys));
+    made = true;
+    execute(host.slice(1), hostScene(sys));
+    return makeInit(sys, request, { directory, intent, steps: init });
+  } catch (error) {
+    // A cgroup that was refused is somebody else's: it stays.
+    if (made) attemptQuietly(() => removeCgroup(sys, cgroup, true));
+    attemptQuietly(() => removeContainer(sys, request.root, id, { owned: request.owned }));
+    throw error;
+  } finally {
+    directory[Symbol.dispose]();
+  }
+}
+
+function attemptQuietly(act: () => void): void {
+  try {
+    act();
+  } catch {
+    // The first failure is the one to tell of; `delete --force` does the rest.
+  }
+}
+
+function hostScene(sys: Sys): Scene {
+  const nobody = (): never => {
+    throw new Error("the host's plan has no conversation");
+  };
+  return { sys, root: undefined, sources: new Map(), filter: new Uint8Array(), converse: { runHooks: nobody, handOver: nobody } };
+}
+
+function intentOf(sys: Sys, request: CreateRequest, cgroup: CgroupPlace): State {
+  const { spec } = request;
+  return {
+    version: 1,
+    id: request.id,
+    bundle: spec.bundle,
+    rootfs: spec.root.path,
+    ociVersion: spec.ociVersion,
+    created: timestamp(sys, true),
+    annotations: spec.annotations,
+    cgroup,
+    boot: bootId(sys),
+    pid: 0,
+    startTime: "0",
+    hooks: { poststart: spec.hooks.poststart.length > 0, poststop: spec.hooks.poststop.length > 0 },
+    sharesPids: !spec.namespaces.some((namespace) => namespace.type === "pid" && namespace.path === undefined),
+    namespaces: namespaceFlags(spec),
+    owned: request.owned,
+  };
+}
+
+interface Prepared {
+  readonly directory: Fd;
+  readonly intent: State;
+  readonly steps: readonly Step[];
+}
+
+function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created {
+  const { spec } = request;
+  const sources = openSources(sys, prepared.steps);
+  using joined = openNamespaces(sys, spec.namespaces);
+  using fifo = request.start === "fifo" ? makeFifo(sys, prepared.directory) : undefined;
+  const [ours, theirs] = sys.socketPair();
+  using channel = ours;
+  using their = theirs;
+  const child = cloneInit(sys, spec, joined, prepared.intent.cgroup);
+  if (child.pid === 0) {
+    channel[Symbol.dispose]();
+    // The lock is the parent's: both sides of a fork share it, and init lives on.
+    prepared.directory[Symbol.dispose]();
+    const start: Start = fifo === undefined ? { by: "parent" } : { by: "fifo", fifo };
+    const { filter, preserveFds } = request;
+    runInit(sys, { spec, steps: prepared.steps, sources, joined, filter, channel: their, start, preserveFds, hookState: prepared.intent });
+  }
+  their[Symbol.dispose]();
+  for (const source of sources.values()) source[Symbol.dispose]();
+  try {
+    return superviseInit(sys, request, { ...prepared, channel: channel.take(), child });
+  } catch (error) {
+    attemptQuietly(() => sys.pidfdSendSignal(child.pidfd, SIGKILL));
+    attemptQuietly(() => sys.wait(child.pid, true));
+    throw error;
+  }
+}
+
+function makeFifo(sys: Sys, directory: Fd): Fd {
+  sys.mknodat(directory, EXEC_FIFO, S_IFIFO + 0o622, 0, 0);
+  // Read and write: opening does not wait, and a read waits for `start` and not for somebody to open it.
+  return sys.openat(directory, EXEC_FIFO, O_RDWR | O_NONBLOCK, 0);
+}
+
+interface Child {
+  readonly pid: number;
+  readonly pidfd: Fd;
+}
+
+function cloneInit(sys: Sys, spec: Spec, joined: Joined, place: CgroupPlace): Child {
+  using cgroup = openCgroup(sys, place);
+  using _back = joinPidNamespace(sys, joined);
+  const made = attempt("make the container's init", () => {
+    try {
+      return sys.clone3(cloneFlags(spec), [cgroup]);
+    } catch (error) {
+      if (isErrno(error, "ENOSYS")) throw new Failure("clone3(2) is missing: Linux 5.7 or newer is needed", error);
+      throw error;
+    }
+  });
+  return { pid: made.pid, pidfd: made.pidfd[0] as Fd }; // The child has none and never looks.
+}
+
+interface Supervised extends Prepared {
+  readonly channel: Fd;
+  readonly child: Child;
+}
+
+/** Answers init until it is ready. */
+function superviseInit(sys: Sys, request: CreateRequest, { directory, intent, channel, child }: Supervised): Created {
+  const { spec } = request;
+  const state: State = { ...intent, pid: child.pid, startTime: processStat(sys, child.pid)?.startTime ?? "0" };
+  const parent = new Parent(sys, channel, expectedOf(spec));
+  if (spec.userNamespace !== undefined) {
+    parent.expect("idMaps");
+    writeIdMaps(sys, child.pid, spec.userNamespace);
+    parent.goOn();
+  }
+  writeState(sys, directory, state);
+  parent.expect("hooks");
+  adopt(sys, child.pid, spec.process);
+  runCreateHooks(sys, spec, state);
+  parent.goOn();
+  const terminal = spec.process.terminal ? parent.expect("terminal") : undefined;
+  if (terminal !== undefined) parent.goOn();
+  parent.expect("ready");
+  return { state, pidfd: child.pidfd, channel, terminal };
+}
+
+function expectedOf(spec: Spec): Request[] {
+  const expected: Request[] = spec.userNamespace === undefined ? ["hooks"] : ["idMaps", "hooks"];
+  if (spec.process.terminal) expected.push("terminal");
+  return [...expected, "ready"];
+}
+
+function runCreateHooks(sys: Sys, spec: Spec, state: State): void {
+  const hooks: readonly Hook[] = [...spec.hooks.prestart, ...spec.hooks.createRuntime];
+  if (hooks.length > 0) runHooks(sys, hooks, state, "creating");
+}
+

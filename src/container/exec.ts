@@ -1,0 +1,147 @@
+/** Another process in a container that runs: both sides, top to bottom. */
+import { CLONE_NEWNS, CLONE_NEWPID, O_DIRECTORY, O_PATH, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { readFile } from "../sys/files.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { execute } from "../plan/execute.ts";
+import { planExec } from "../plan/plan.ts";
+import type { Process, Seccomp } from "../spec/spec.ts";
+import { becomeTerminal, openMaster, openPeer } from "../mechanisms/terminal.ts";
+import { endInFailure } from "./init.ts";
+import { Parent, adopt } from "./parent.ts";
+import { becomeProcess, findProgram, withHome } from "./program.ts";
+import { tell, waitForParent } from "./protocol.ts";
+import { isAlive, statusOf, type Held } from "./state.ts";
+
+export interface ExecRequest {
+  readonly process: Process;
+  readonly seccomp: Seccomp | undefined;
+  readonly filter: Uint8Array;
+  readonly preserveFds: number;
+  readonly ignorePaused: boolean;
+  /** A cgroup below the container's, "/" for its own. */
+  readonly cgroup: string;
+}
+
+export interface Executed {
+  readonly pid: number;
+  readonly pidfd: Fd;
+  readonly channel: Fd;
+  readonly terminal: Fd | undefined;
+}
+
+/** Starts a process inside, ready to begin when the parent says so. Throws a Failure. */
+export function execIn(sys: Sys, held: Held, request: ExecRequest): Executed {
+  refuseStatus(sys, held, request);
+  const { state } = held;
+  using target = openInit(sys, held);
+  // The container may hold CAP_SYS_PTRACE: this process must not be looked into once it is inside (CVE-2016-9962).
+  sys.prctl(PR_SET_DUMPABLE, 0, 0);
+  const [ours, theirs] = sys.socketPair();
+  using channel = ours;
+  using their = theirs;
+  const pidFlag = Math.floor(state.namespaces / CLONE_NEWPID) % 2 === 1 ? CLONE_NEWPID : 0;
+  if (pidFlag !== 0) attempt("join the container's pid namespace", () => sys.setns(target, pidFlag));
+  const made = cloneInto(sys, held, request.cgroup);
+  if (made.pid === 0) {
+    channel[Symbol.dispose]();
+    runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, id: state.id });
+  }
+  their[Symbol.dispose]();
+  const pidfd = made.pidfd[0] as Fd;
+  try {
+    const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
+    const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
+    if (terminal !== undefined) parent.goOn();
+    parent.expect("ready");
+    adopt(sys, made.pid, request.process);
+    return { pid: made.pid, pidfd, channel: channel.take(), terminal };
+  } catch (error) {
+    sys.pidfdSendSignal(pidfd, SIGKILL);
+    sys.wait(made.pid, true);
+    throw error;
+  }
+}
+
+function refuseStatus(sys: Sys, held: Held, { ignorePaused }: ExecRequest): void {
+  const status = statusOf(sys, held);
+  if (status === "stopped" || status === "creating") throw new Failure(`cannot exec in a ${status} container`);
+  if (status === "paused" && !ignorePaused) {
+    throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
+  }
+}
+
+/** A pidfd of the very process that the state names. */
+function openInit(sys: Sys, { state }: Held): Fd {
+  const pidfd = attempt(`open process ${state.pid}`, () => sys.pidfdOpen(state.pid));
+  if (isAlive(sys, state)) return pidfd;
+  pidfd[Symbol.dispose]();
+  throw new Failure("cannot exec in a stopped container");
+}
+
+/** In the container's cgroup from the first moment; where it has distributed itself to children, in that of its init. */
+function cloneInto(sys: Sys, { state }: Held, below: string): ReturnType<Sys["clone3"]> {
+  const place: CgroupPlace = { mount: state.cgroup.mount, path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}` };
+  try {
+    using cgroup = attempt(`open cgroup ${place.path}`, () => openCgroup(sys, place));
+    return sys.clone3(0, [cgroup]);
+  } catch (error) {
+    if (!isErrno(error, "EBUSY", "EOPNOTSUPP") || below !== "/") throw error;
+    const line = readFile(sys, null, `/proc/${state.pid}/cgroup`).split("\n").find((text) => text.startsWith("0::"));
+    using cgroup = openCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
+    return sys.clone3(0, [cgroup]);
+  }
+}
+
+interface Inside extends ExecRequest {
+  readonly target: Fd;
+  readonly namespaces: number;
+  readonly channel: Fd;
+  readonly id: string;
+}
+
+function runInside(sys: Sys, inside: Inside): never {
+  try {
+    live(sys, inside);
+  } catch (error) {
+    endInFailure(sys, inside.channel, error);
+  }
+}
+
+function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces, id, preserveFds }: Inside): never {
+  sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+  sys.resetSignals();
+  attempt("join the container's namespaces", () => sys.setns(target, namespaces | CLONE_NEWNS));
+  if (namespaces % 0x20000000 >= 0x10000000) {
+    sys.setresgid(0);
+    sys.setresuid(0);
+  }
+  sys.umask(0);
+  const handOver = (master: Fd): void => {
+    tell(sys, channel, "terminal", "", [master]);
+    waitForParent(sys, channel);
+  };
+  const converse = { runHooks: () => undefined, handOver };
+  const steps = planExec(process, seccomp, id);
+  const { early, late } = steps;
+  execute(early, { sys, root: undefined, sources: new Map(), filter, converse });
+  if (process.terminal) takeTerminal(sys, process, handOver);
+  execute(late, { sys, root: undefined, sources: new Map(), filter, converse });
+  const env = withHome(sys, process);
+  const program = findProgram(sys, process, env);
+  tell(sys, channel, "ready", "", []);
+  waitForParent(sys, channel);
+  sys.prctl(PR_SET_PDEATHSIG, 0, 0);
+  return becomeProcess(sys, { process, program, env, filter, flags: seccomp?.flags ?? 0, channel, preserveFds });
+}
+
+/** A terminal of the container's devpts. Its /dev/console stays that of init. */
+function takeTerminal(sys: Sys, process: Process, handOver: (master: Fd) => void): void {
+  using root = sys.openat(null, "/", O_PATH | O_DIRECTORY, 0);
+  using master = openMaster(sys, root);
+  using peer = openPeer(sys, master, { size: process.consoleSize, owner: process.user.uid });
+  handOver(master);
+  becomeTerminal(sys, peer);
+}

@@ -1,0 +1,95 @@
+/** A container's init: the child's side, top to bottom. It ends in execve. */
+import { PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
+import { Failure } from "../sys/failure.ts";
+import { reasonOf } from "../sys/errno.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { execute } from "../plan/execute.ts";
+import type { Conversation, Step } from "../plan/step.ts";
+import type { Spec } from "../spec/spec.ts";
+import { runHooks, type HookState } from "./hooks.ts";
+import { joinNamespaces, type Joined } from "./join.ts";
+import { becomeProcess, findProgram, withHome } from "./program.ts";
+import { tell, waitForParent } from "./protocol.ts";
+
+/** Who says that the process may begin. */
+export type Start = { readonly by: "parent" } | { readonly by: "fifo"; readonly fifo: Fd };
+
+export interface Init {
+  readonly spec: Spec;
+  readonly steps: readonly Step[];
+  readonly sources: ReadonlyMap<Step, Fd>;
+  readonly joined: Joined;
+  readonly filter: Uint8Array;
+  readonly channel: Fd;
+  readonly start: Start;
+  readonly preserveFds: number;
+  readonly hookState: Omit<HookState, "pid">;
+}
+
+/** Never returns: becomes the container's process, or tells the parent why not and ends. */
+export function runInit(sys: Sys, init: Init): never {
+  try {
+    live(sys, init);
+  } catch (error) {
+    endInFailure(sys, init.channel, error);
+  }
+}
+
+/** Tells the parent what went wrong, in one line, and ends. */
+export function endInFailure(sys: Sys, channel: Fd, error: unknown): never {
+  try {
+    tell(sys, channel, "failed", reasonOf(error), []);
+  } finally {
+    sys.exit(1);
+  }
+  throw error;
+}
+
+function live(sys: Sys, init: Init): never {
+  const { spec, channel } = init;
+  // Until the state names this process nobody could find it: it dies with its parent.
+  sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+  sys.resetSignals();
+  joinNamespaces(sys, init.joined);
+  if (spec.namespaces.some((namespace) => namespace.type === "user")) becomeRoot(sys, init);
+  // Modes below are exact; the container's own umask comes with its identity.
+  sys.umask(0);
+  execute(init.steps, { sys, root: undefined, sources: init.sources, filter: init.filter, converse: conversation(sys, init) });
+  const env = withHome(sys, spec.process);
+  const program = findProgram(sys, spec.process, env);
+  tell(sys, channel, "ready", "", []);
+  waitForStart(sys, init);
+  if (spec.hooks.startContainer.length > 0) runHooks(sys, spec.hooks.startContainer, { ...init.hookState, pid: sys.getpid() }, "created");
+  return becomeProcess(sys, { process: spec.process, program, env, filter: init.filter, flags: spec.seccomp?.flags ?? 0, channel, preserveFds: init.preserveFds });
+}
+
+function becomeRoot(sys: Sys, { spec, channel }: Init): void {
+  if (spec.userNamespace !== undefined) {
+    tell(sys, channel, "idMaps", "", []);
+    waitForParent(sys, channel);
+  }
+  sys.setresgid(0);
+  sys.setresuid(0);
+}
+
+function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversation {
+  return {
+    runHooks(): void {
+      tell(sys, channel, "hooks", "", []);
+      waitForParent(sys, channel);
+      // The state is written: whoever deletes the container finds this process.
+      sys.prctl(PR_SET_PDEATHSIG, 0, 0);
+      if (spec.hooks.createContainer.length > 0) runHooks(sys, spec.hooks.createContainer, { ...hookState, pid: sys.getpid() }, "creating");
+    },
+    handOver(master: Fd): void {
+      tell(sys, channel, "terminal", "", [master]);
+      waitForParent(sys, channel);
+    },
+  };
+}
+
+function waitForStart(sys: Sys, { start, channel }: Init): void {
+  if (start.by === "parent") return waitForParent(sys, channel);
+  sys.poll([start.fifo], [1], -1);
+  if (sys.readSome(start.fifo, 1).length !== 1) throw new Failure("nothing came through exec.fifo");
+}

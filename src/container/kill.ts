@@ -1,0 +1,46 @@
+/** A signal for a container. */
+import { SIGKILL } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { Failure } from "../sys/failure.ts";
+import type { Sys } from "../sys/sys.ts";
+import { killCgroup, openCgroup, processesOf, signal as send } from "../mechanisms/cgroup2.ts";
+import { isAlive, openContainer, type State } from "./state.ts";
+
+/** Sends `number` to init, or with `all` to every process of the container. Throws a Failure with runc's words. */
+export function killContainer(sys: Sys, root: string, id: string, request: { readonly number: number; readonly all: boolean }): void {
+  using held = openContainer(sys, root, id);
+  const { state } = held;
+  if (request.all || (request.number === SIGKILL && state.sharesPids)) {
+    const any = signalAll(sys, state, request.number);
+    if (!any && !request.all) throw new Failure("container not running");
+    return;
+  }
+  if (!signalInit(sys, state, request.number)) throw new Failure("container not running");
+}
+
+/** Whether there was an init to signal; by pidfd, so that it is the process that was checked: pidfd_open(2). */
+export function signalInit(sys: Sys, state: State, number: number): boolean {
+  if (state.pid === 0) return false;
+  try {
+    using pidfd = sys.pidfdOpen(state.pid);
+    if (!isAlive(sys, state)) return false;
+    sys.pidfdSendSignal(pidfd, number);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ESRCH")) return false;
+    throw new Failure(`cannot signal process ${state.pid}`, error);
+  }
+}
+
+function signalAll(sys: Sys, state: State, number: number): boolean {
+  try {
+    using cgroup = openCgroup(sys, state.cgroup);
+    const pids = processesOf(sys, cgroup);
+    if (number === SIGKILL) killCgroup(sys, cgroup);
+    else for (const pid of pids) send(sys, pid, number);
+    return pids.length > 0;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return false;
+    throw new Failure(`cannot signal the processes of cgroup ${state.cgroup.path}`, error);
+  }
+}

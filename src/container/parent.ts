@@ -1,0 +1,80 @@
+/** What the parent of a new process does for it from outside. */
+import { O_WRONLY } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { RLIMITS } from "../mechanisms/rlimits.ts";
+import type { IdMapping, Process, UserNamespace } from "../spec/spec.ts";
+import { accept, goOn, receive, type Request } from "./protocol.ts";
+
+/** The parent's end of the conversation, which knows what is still to come. */
+export class Parent {
+  readonly #sys: Sys;
+  readonly #channel: Fd;
+  #expected: readonly Request[];
+
+  constructor(sys: Sys, channel: Fd, expected: readonly Request[]) {
+    this.#sys = sys;
+    this.#channel = channel;
+    this.#expected = expected;
+  }
+
+  /** Waits for `request`; gives the descriptor that came with it. Throws what init says it failed at. */
+  expect(request: Request): Fd | undefined {
+    const received = receive(this.#sys, this.#channel);
+    if (received === undefined) throw new Failure("the container's init ended before it was ready (killed, perhaps by its memory limit)");
+    if (received.request === "failed") throw new Failure(received.text);
+    this.#expected = accept(this.#expected, received.request);
+    if (received.request !== request) throw new Failure(`init says "${received.request}" instead of "${request}"`);
+    return received.fd;
+  }
+
+  goOn(): void {
+    goOn(this.#sys, this.#channel);
+  }
+}
+
+/** Writes the maps of a new user namespace: user_namespaces(7). Throws a Failure. */
+export function writeIdMaps(sys: Sys, pid: number, { uidMappings, gidMappings }: UserNamespace): void {
+  const write = (file: string, text: string): void => {
+    attempt(`write ${text.trim()} to the ${file} of process ${pid}`, () => {
+      using opened = sys.openat(null, `/proc/${pid}/${file}`, O_WRONLY, 0);
+      sys.writeOnce(opened, text);
+    });
+  };
+  // Without privileges a gid_map needs setgroups(2) to be denied first.
+  if (sys.geteuid() !== 0) write("setgroups", "deny");
+  write("gid_map", linesOf(gidMappings));
+  write("uid_map", linesOf(uidMappings));
+}
+
+function linesOf(mappings: readonly IdMapping[]): string {
+  return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
+}
+
+/**
+ * Limits and the OOM score are set from outside: in a user namespace root may not raise them. They are in force before
+ * the first instruction of the process. Throws a Failure.
+ */
+export function adopt(sys: Sys, pid: number, process: Process): void {
+  if (process.oomScoreAdj !== undefined) setOomScore(sys, pid, process.oomScoreAdj);
+  for (const { type, soft, hard } of process.rlimits) {
+    const number = RLIMITS.indexOf(type);
+    try {
+      sys.setrlimit(pid, number, soft, hard);
+    } catch (cause) {
+      const hint = isErrno(cause, "EPERM") ? "raising a hard limit needs CAP_SYS_RESOURCE" : undefined;
+      throw new Failure(`cannot set ${type} to ${soft} (hard ${hard})`, cause, hint);
+    }
+  }
+}
+
+function setOomScore(sys: Sys, pid: number, score: number): void {
+  try {
+    using file = sys.openat(null, `/proc/${pid}/oom_score_adj`, O_WRONLY, 0);
+    sys.writeOnce(file, String(score));
+  } catch (cause) {
+    const hint = isErrno(cause, "EACCES") ? "lowering it needs CAP_SYS_RESOURCE" : undefined;
+    throw new Failure(`cannot set oom_score_adj to ${score}`, cause, hint);
+  }
+}

@@ -1,0 +1,19 @@
+/** Where a container's own files are: `ROOT/ID`. */
+import { Failure } from "../sys/failure.ts";
+
+const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-";
+
+/** Throws a Failure unless `id` can be the name of a container: runc's alphabet, and not "." or "..". */
+export function checkId(id: string): void {
+  if (id === "") throw new Failure("container id cannot be empty");
+  if (id.length > 1024) throw new Failure("invalid container ID format: longer than 1024 characters");
+  if (id === "." || id === ".." || ![...id].every((character) => ALLOWED.includes(character))) {
+    throw new Failure(`invalid container ID format: ${JSON.stringify(id)} must be of letters, digits and _ + . -`);
+  }
+}
+
+/** The files of a container's directory. */
+export const STATE_FILE = "state.json";
+export const CONFIG_FILE = "config.json";
+export const FILTER_FILE = "seccomp.bpf";
+export const EXEC_FIFO = "exec.fifo";

@@ -1,0 +1,72 @@
+/**
+ * What init and its parent say to each other, over a SOCK_SEQPACKET pair:
+ *
+ *   init                                   parent
+ *   ── idMaps ──────────────────────────▶  writes uid_map, gid_map              (a new user namespace)
+ *   ◀───────────────────────────── goOn ──
+ *   ── hooks ───────────────────────────▶  state is committed; prestart, createRuntime
+ *   ◀───────────────────────────── goOn ──
+ *   ── terminal + descriptor ───────────▶  sends it to the console socket, or keeps it (process.terminal)
+ *   ◀───────────────────────────── goOn ──
+ *   ── ready ───────────────────────────▶  create returns; run says goOn when it starts
+ *   ── failed + text ───────────────────▶  at any time, instead of what is next; the parent cleans up
+ *
+ * The parent closing its end means that it died: init ends. Init's end closing means that execve succeeded, or that init
+ * died without a word.
+ */
+import { Failure } from "../sys/failure.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+
+/** What init may tell its parent. Phases never go back; only `failed` may skip ahead. */
+export const REQUESTS = {
+  idMaps: { phase: 0, because: "only a process outside may write uid_map: user_namespaces(7)" },
+  hooks: { phase: 1, because: "runtime#runtimeLifecycle: after the namespaces, before pivot_root" },
+  terminal: { phase: 2, because: "the terminal is made inside, the caller waits outside" },
+  ready: { phase: 3, because: "create returns only when start may be called" },
+  failed: { phase: 4, because: "what went wrong inside is the user's error message" },
+} as const satisfies Record<string, { phase: number; because: string }>;
+
+export type Request = keyof typeof REQUESTS;
+
+/** Takes `request` off the list of what is still expected, or says why it may not come now. */
+export function accept(expected: readonly Request[], request: Request): Request[] {
+  if (request === "failed") return [];
+  if (!expected.includes(request)) throw new Error(`init says "${request}", which was not expected`);
+  const owed = expected.find((other) => REQUESTS[other].phase < REQUESTS[request].phase);
+  if (owed !== undefined) throw new Error(`init says "${request}" and still owes "${owed}"`);
+  return expected.filter((other) => other !== request);
+}
+
+/** Longer texts are cut: an error is one line. */
+const LIMIT = 4096;
+
+export interface Received {
+  readonly request: Request;
+  readonly text: string;
+  readonly fd: Fd | undefined;
+}
+
+/** Init's side. */
+export function tell(sys: Sys, channel: Fd, request: Request, text: string, fds: readonly Fd[]): void {
+  sys.sendMessage(channel, `${request} ${text.slice(0, LIMIT - 100)}`, fds);
+}
+
+/** Init's side: waits for the parent's answer. Throws where the parent has gone. */
+export function waitForParent(sys: Sys, channel: Fd): void {
+  if (sys.receiveMessage(channel, LIMIT).text === "") throw new Error("the parent died");
+}
+
+/** The parent's side: lets init go on. */
+export function goOn(sys: Sys, channel: Fd): void {
+  sys.sendMessage(channel, "goOn", []);
+}
+
+/** The parent's side: the next message, or undefined where init has closed its end. */
+export function receive(sys: Sys, channel: Fd): Received | undefined {
+  const { text: message, fds } = sys.receiveMessage(channel, LIMIT);
+  if (message === "") return undefined;
+  const space = message.indexOf(" ");
+  const request = message.slice(0, space);
+  if (!(request in REQUESTS)) throw new Failure(`init says ${JSON.stringify(message)}, which means nothing`);
+  return { request: request as Request, text: message.slice(space + 1), fd: fds[0] };
+}

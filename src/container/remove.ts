@@ -1,0 +1,25 @@
+/** A container leaves: what `delete` and a failed create do. */
+import { isErrno } from "../sys/errno.ts";
+import { Failure } from "../sys/failure.ts";
+import { openDirectory, removeTree } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+
+/** A name that no container can have. */
+const LEAVING = "~deleted";
+
+/**
+ * Removes an image container's own files and `ROOT/ID`, which is renamed first: from then on the container does not exist, and
+ * what a crash leaves is swept by the next one. Throws a Failure.
+ */
+export function removeContainer(sys: Sys, root: string, id: string, { owned }: { readonly owned: string | undefined }): void {
+  try {
+    if (owned !== undefined) removeTree(sys, null, owned);
+    using directory = openDirectory(sys, null, root);
+    const leaving = `${id}${LEAVING}`;
+    removeTree(sys, directory, leaving);
+    sys.renameat2(directory, id, directory, leaving, 0);
+    removeTree(sys, directory, leaving);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw new Failure(`cannot remove ${root}/${id}`, error);
+  }
+}

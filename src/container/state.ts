@@ -1,0 +1,169 @@
+/** What is remembered of a container between commands: `ROOT/ID/state.json`, written before every effect that it names. */
+import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_RDONLY } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { makeDirectories, openDirectory, readFileIfAny, replaceFile, statIfAny } from "../sys/files.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { readCgroup, openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { checkId, EXEC_FIFO, STATE_FILE } from "./paths.ts";
+
+export interface State {
+  readonly version: 1;
+  readonly id: string;
+  readonly bundle: string;
+  readonly rootfs: string;
+  readonly ociVersion: string;
+  /** RFC 3339 with nanoseconds. */
+  readonly created: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly cgroup: CgroupPlace;
+  /** From /proc/sys/kernel/random/boot_id: pids of another boot mean nothing. */
+  readonly boot: string;
+  /** Init's pid, 0 as long as there is only the intent to make one; and its start time, in ticks since boot: proc(5). */
+  readonly pid: number;
+  readonly startTime: string;
+  /** Whether config.json has hooks that run after create. */
+  readonly hooks: { readonly poststart: boolean; readonly poststop: boolean };
+  /** Whether the container shares a pid namespace, so that init's end is not the end of the others. */
+  readonly sharesPids: boolean;
+  /** CLONE_NEW* of the namespaces that are the container's own, made or joined. */
+  readonly namespaces: number;
+  /** The directory of an image container's own files (bundle, upper layer); gone with it. */
+  readonly owned: string | undefined;
+}
+
+export type Status = "creating" | "created" | "running" | "paused" | "stopped";
+
+/** A container's directory, open and locked, and its state as last written. */
+export interface Held extends Disposable {
+  readonly directory: Fd;
+  readonly path: string;
+  readonly state: State;
+}
+
+/** Makes `ROOT/ID` for a new container: exactly one of several creates wins. Throws a Failure. */
+export function makeContainerDirectory(sys: Sys, root: string, id: string): Fd {
+  checkId(id);
+  attempt(`make the state directory ${root}`, () => makeDirectories(sys, root, 0o700));
+  try {
+    sys.mkdirat(null, `${root}/${id}`, 0o711);
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) throw new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
+    throw new Failure(`cannot make ${root}/${id}`, error);
+  }
+  const directory = openDirectory(sys, null, `${root}/${id}`);
+  lock(sys, directory);
+  return directory;
+}
+
+/** Writes the state so that a power cut leaves the old one or the new one. */
+export function writeState(sys: Sys, directory: Fd, state: State): void {
+  replaceFile(sys, directory, STATE_FILE, JSON.stringify(state), 0o600);
+}
+
+/** Opens a container for reading. Throws a Failure with runc's words where there is none. */
+export function openContainer(sys: Sys, root: string, id: string): Held {
+  const directory = openContainerDirectory(sys, root, id);
+  try {
+    return { directory, path: `${root}/${id}`, state: readState(sys, directory, id), [Symbol.dispose]: () => directory[Symbol.dispose]() };
+  } catch (error) {
+    directory[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** As openContainer, with the container's lock held until it is disposed of: for what changes the container. */
+export function lockContainer(sys: Sys, root: string, id: string): Held {
+  const held = openContainer(sys, root, id);
+  lock(sys, held.directory);
+  // Somebody else may have changed or deleted it while the lock was waited for.
+  const fresh = openContainer(sys, root, id);
+  held[Symbol.dispose]();
+  lock(sys, fresh.directory);
+  return fresh;
+}
+
+export function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
+  checkId(id);
+  try {
+    return openDirectory(sys, null, `${root}/${id}`);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) throw doesNotExist();
+    throw new Failure(`cannot open ${root}/${id}`, error);
+  }
+}
+
+/** The words that containerd and CRI-O match. */
+export function doesNotExist(): Failure {
+  return new Failure("container does not exist");
+}
+
+export function lock(sys: Sys, directory: Fd): void {
+  sys.flock(directory, LOCK_EX);
+}
+
+/** The state in an open directory. Throws a Failure where it is missing or damaged. */
+export function readState(sys: Sys, directory: Fd, id: string): State {
+  const text = readFileIfAny(sys, directory, STATE_FILE);
+  if (text === undefined) throw doesNotExist();
+  try {
+    const state = JSON.parse(text) as State;
+    if (state.version === 1 && state.id === id && typeof state.cgroup.path === "string") return state;
+  } catch {
+    // Falls through: damaged is damaged.
+  }
+  throw new Failure(`the state of container ${JSON.stringify(id)} is damaged: remove it with "delete --force ${id}"`);
+}
+
+/** What the container is doing now. */
+export function statusOf(sys: Sys, { directory, state }: Held): Status {
+  if (state.pid === 0) return "creating";
+  if (!isAlive(sys, state)) return "stopped";
+  if (isFrozen(sys, state.cgroup)) return "paused";
+  return statIfAny(sys, directory, EXEC_FIFO, AT_SYMLINK_NOFOLLOW) === undefined ? "running" : "created";
+}
+
+function isFrozen(sys: Sys, place: CgroupPlace): boolean {
+  try {
+    using cgroup = openCgroup(sys, place);
+    return readCgroup(sys, cgroup, "cgroup.events").includes("frozen 1");
+  } catch {
+    return false; // No cgroup, nothing frozen.
+  }
+}
+
+/** Whether init is the very process that was made, and no zombie. */
+export function isAlive(sys: Sys, state: Pick<State, "pid" | "startTime">): boolean {
+  const stat = processStat(sys, state.pid);
+  return stat !== undefined && stat.startTime === state.startTime && stat.state !== "Z" && stat.state !== "X";
+}
+
+/** The state letter and start time of a process, from /proc/PID/stat; the name in it may hold anything: proc(5). */
+export function processStat(sys: Sys, pid: number): { state: string; startTime: string } | undefined {
+  let text: string;
+  try {
+    using file = sys.openat(null, `/proc/${pid}/stat`, O_RDONLY, 0);
+    text = sys.readText(file, 4096);
+  } catch {
+    return undefined;
+  }
+  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  return { state: fields[0] ?? "X", startTime: fields[19] ?? "0" };
+}
+
+/** The boot that the machine is in. */
+export function bootId(sys: Sys): string {
+  return (readFileIfAny(sys, null, "/proc/sys/kernel/random/boot_id") ?? "").trim();
+}
+
+/** The ids of all containers below a root. */
+export function listIds(sys: Sys, root: string): string[] {
+  try {
+    using directory = openDirectory(sys, null, root);
+    return sys.readDirectory(directory).filter((name) => !name.startsWith(".")).toSorted();
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw new Failure(`cannot list ${root}`, error);
+  }
+}
+

@@ -1,0 +1,225 @@
+/** The container's cgroup in the unified hierarchy: cgroups(7), Documentation/admin-guide/cgroup-v2.rst. */
+import {
+  BPF_F_ALLOW_MULTI,
+  O_DIRECTORY,
+  O_RDONLY,
+  O_WRONLY,
+  RESOLVE_BENEATH,
+  RESOLVE_NO_SYMLINKS,
+  RESOLVE_NO_XDEV,
+} from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { Failure } from "../sys/failure.ts";
+import { openDirectory } from "../sys/files.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { step, type Plan, type Scene } from "../plan/step.ts";
+import type { Facts } from "../facts/facts.ts";
+import { SpecError } from "../spec/error.ts";
+import { cleanPath } from "../spec/paths.ts";
+import type { CgroupSetting, DeviceRule, Spec } from "../spec/spec.ts";
+import { compileDeviceFilter } from "./device-filter-compile.ts";
+
+const STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+
+/** A cgroup: the mount of the hierarchy, and the path below it, which begins with "/". */
+export interface CgroupPlace {
+  readonly mount: string;
+  readonly path: string;
+}
+
+/**
+ * Where the container's cgroup is, below the mount: cgroupsPath from the root of the hierarchy when absolute, else beside the
+ * caller's own cgroup (inside it a process is, and so no cgroup may be that distributes resources).
+ */
+export function cgroupPathFor(spec: Spec, facts: Facts, id: string): string {
+  const wanted = spec.cgroup.path ?? id;
+  if (wanted.startsWith("/")) return cleanPath(wanted);
+  const own = facts.ownCgroup;
+  return cleanPath(`${own.slice(0, own.lastIndexOf("/"))}/${cleanPath(`/${wanted}`)}`);
+}
+
+export function* planCgroup(spec: Spec, facts: Facts, path: string): Plan {
+  const place = { mount: facts.cgroupMount, path };
+  const because = spec.cgroup.path === undefined ? "man:cgroups(7)" : "config-linux#configLinuxCgroupsPath";
+  yield step("makeCgroup", place, because);
+  yield step("enableControllers", { ...place, controllers: facts.controllers }, "man:cgroups(7)");
+}
+
+export function* planLimits(spec: Spec, facts: Facts, path: string): Plan {
+  const place = { mount: facts.cgroupMount, path };
+  for (const setting of spec.cgroup.settings) {
+    if (setting.controller !== "" && !facts.controllers.includes(setting.controller)) {
+      throw new SpecError(setting.at, missingController(setting));
+    }
+    yield step("writeCgroup", { place, setting }, "config-linux#configLinuxControlGroups");
+  }
+}
+
+function missingController({ controller, file, value }: CgroupSetting): string {
+  return (
+    `cannot be set (${file} = ${value}): the kernel's unified cgroup hierarchy has no ${controller} controller here; ` +
+    `boot with cgroup_no_v1=${controller}, or systemd.unified_cgroup_hierarchy=1`
+  );
+}
+
+export function* planDeviceFilter(spec: Spec, facts: Facts, path: string): Plan {
+  const place = { mount: facts.cgroupMount, path };
+  yield step("filterDevices", { place, rules: spec.cgroup.devices }, "config-linux#configLinuxDeviceAllowedlist");
+}
+
+/** Makes the cgroup and what leads to it. One that holds processes is another container's: it is refused. */
+export function makeCgroup({ sys }: Scene, { mount, path }: CgroupPlace): void {
+  using root = openDirectory(sys, null, mount);
+  let made = "";
+  for (const name of path.split("/").filter((part) => part !== "")) {
+    made += made === "" ? name : `/${name}`;
+    try {
+      sys.mkdirat(root, made, 0o755);
+    } catch (error) {
+      if (!isErrno(error, "EEXIST")) throw error;
+    }
+  }
+  using cgroup = sys.openat2(root, made, O_RDONLY | O_DIRECTORY, 0, STRICT);
+  const events = readCgroup(sys, cgroup, "cgroup.events");
+  if (events.includes("populated 1")) throw new Error("the cgroup is not empty: another container or process uses it");
+  if (events.includes("frozen 1")) throw new Error("the cgroup is frozen");
+}
+
+/** Offers every controller to the children of each cgroup on the way. What cannot be offered is missed by a later write. */
+export function enableControllers({ sys }: Scene, place: CgroupPlace & { readonly controllers: readonly string[] }): void {
+  if (place.controllers.length === 0) return;
+  using root = openDirectory(sys, null, place.mount);
+  const parts = place.path.split("/").filter((part) => part !== "");
+  for (let depth = 0; depth < parts.length; depth++) {
+    const path = depth === 0 ? "." : parts.slice(0, depth).join("/");
+    using cgroup = sys.openat2(root, path, O_RDONLY | O_DIRECTORY, 0, STRICT);
+    const enabled = readCgroup(sys, cgroup, "cgroup.subtree_control").trim().split(" ");
+    for (const name of place.controllers.filter((controller) => !enabled.includes(controller))) {
+      tryEnable(sys, cgroup, name);
+    }
+  }
+}
+
+function tryEnable(sys: Sys, cgroup: Fd, controller: string): void {
+  try {
+    writeCgroupFile(sys, cgroup, "cgroup.subtree_control", `+${controller}`);
+  } catch (error) {
+    // Not delegated, or a process is inside: only a limit that needs the controller makes it a failure.
+    if (!isErrno(error, "ENOENT", "EBUSY", "EOPNOTSUPP", "EACCES", "EPERM", "EINVAL")) throw error;
+  }
+}
+
+export function writeCgroup({ sys }: Scene, order: { readonly place: CgroupPlace; readonly setting: CgroupSetting }): void {
+  using cgroup = openCgroup(sys, order.place);
+  writeCgroupFile(sys, cgroup, order.setting.file, order.setting.value);
+}
+
+/** Loads and attaches the device filter: no rule means the defaults, never everything (GHSA-g54h-m393-cpwq). */
+export function filterDevices({ sys }: Scene, order: { readonly place: CgroupPlace; readonly rules: readonly DeviceRule[] }): void {
+  using cgroup = openCgroup(sys, order.place);
+  using program = sys.loadDeviceFilter(compileDeviceFilter(order.rules));
+  sys.attachDeviceFilter(cgroup, program, BPF_F_ALLOW_MULTI);
+}
+
+/** A handle on a cgroup. Throws a SysError. */
+export function openCgroup(sys: Sys, { mount, path }: CgroupPlace): Fd {
+  using root = openDirectory(sys, null, mount);
+  const relative = path.startsWith("/") ? path.slice(1) : path;
+  return sys.openat2(root, relative === "" ? "." : relative, O_RDONLY | O_DIRECTORY, 0, STRICT);
+}
+
+export function readCgroup(sys: Sys, cgroup: Fd, file: string): string {
+  using opened = sys.openat2(cgroup, file, O_RDONLY, 0, STRICT);
+  return sys.readText(opened, 1 << 20);
+}
+
+export function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: string): void {
+  using opened = sys.openat2(cgroup, file, O_WRONLY, 0, STRICT);
+  sys.writeOnce(opened, value);
+}
+
+/** The processes in a cgroup and below it. */
+export function processesOf(sys: Sys, cgroup: Fd): number[] {
+  const pids = readCgroup(sys, cgroup, "cgroup.procs").split("\n").filter((line) => line !== "").map(Number);
+  for (const child of childrenOf(sys, cgroup)) {
+    using opened = sys.openat2(cgroup, child, O_RDONLY | O_DIRECTORY, 0, STRICT);
+    pids.push(...processesOf(sys, opened));
+  }
+  return pids;
+}
+
+function childrenOf(sys: Sys, cgroup: Fd): string[] {
+  return sys.readDirectory(cgroup).filter((name) => {
+    try {
+      using _child = sys.openat2(cgroup, name, O_RDONLY | O_DIRECTORY, 0, STRICT);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
+
+/**
+ * Kills what is in the cgroup, waits until it is empty (10 s at most) and removes it, children first. One that is not there
+ * is fine. Throws a Failure.
+ */
+export function removeCgroup(sys: Sys, place: CgroupPlace, kill: boolean): void {
+  let cgroup: Fd;
+  try {
+    cgroup = openCgroup(sys, place);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    throw new Failure(`cannot open cgroup ${place.path}`, error);
+  }
+  using opened = cgroup;
+  if (kill) killCgroup(sys, opened);
+  const deadline = sys.clockMonotonic() + 10_000_000;
+  for (let pause = 1; !tryRemove(sys, place); pause = Math.min(pause * 2, 50)) {
+    if (sys.clockMonotonic() > deadline) throw new Failure(`cannot remove cgroup ${place.path}: processes are left in it`);
+    removeChildren(sys, opened);
+    sys.sleep(pause);
+  }
+}
+
+/** cgroup.kill, since Linux 5.14; it thaws what is frozen. */
+export function killCgroup(sys: Sys, cgroup: Fd): void {
+  try {
+    writeCgroupFile(sys, cgroup, "cgroup.kill", "1");
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+    for (const pid of processesOf(sys, cgroup)) signal(sys, pid, 9);
+  }
+}
+
+/** kill(2); a process that has gone is fine. */
+export function signal(sys: Sys, pid: number, number: number): void {
+  try {
+    sys.kill(pid, number);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw error;
+  }
+}
+
+function tryRemove(sys: Sys, { mount, path }: CgroupPlace): boolean {
+  if (path === "/") return true;
+  try {
+    sys.unlinkat(null, `${mount}${path}`, 0x200);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return true;
+    if (isErrno(error, "EBUSY", "ENOTEMPTY")) return false;
+    throw new Failure(`cannot remove cgroup ${path}`, error);
+  }
+}
+
+function removeChildren(sys: Sys, cgroup: Fd): void {
+  for (const name of childrenOf(sys, cgroup)) {
+    using child = sys.openat2(cgroup, name, O_RDONLY | O_DIRECTORY, 0, STRICT);
+    removeChildren(sys, child);
+    try {
+      sys.unlinkat(cgroup, name, 0x200);
+    } catch (error) {
+      if (!isErrno(error, "EBUSY", "ENOENT")) throw error;
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** Who the process is: credentials(7). */
+import { PR_SET_NO_NEW_PRIVS } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import type { Sys } from "../sys/sys.ts";
+import { step, type Plan, type Scene } from "../plan/step.ts";
+import type { Process, User } from "../spec/spec.ts";
+
+export function* planNoNewPrivileges(process: Process): Plan {
+  if (process.noNewPrivileges) yield step("forbidNewPrivileges", undefined, "config#configLinuxProcess");
+}
+
+export function* planIds(process: Process): Plan {
+  yield step("setUmask", process.user.umask, "config#configUser");
+  yield step("setIds", { user: process.user, cwd: process.cwd }, "config#configUser");
+}
+
+/** PR_SET_NO_NEW_PRIVS: execve never gives more rights than before. See prctl(2). */
+export function forbidNewPrivileges({ sys }: Scene, _nothing: undefined): void {
+  sys.prctl(PR_SET_NO_NEW_PRIVS, 1, 0);
+}
+
+export function setUmask({ sys }: Scene, umask: number): void {
+  sys.umask(umask);
+}
+
+/** Who the process becomes, and where it is then. */
+export interface Identity {
+  readonly user: User;
+  readonly cwd: string;
+}
+
+/**
+ * Groups first: setgroups and setresgid need privileges that setresuid gives away. The working directory is entered as
+ * root, or, where root may not (a network file system), as the user. getcwd(2) says "(unreachable)" of a directory outside
+ * of the root (CVE-2024-21626).
+ */
+export function setIds({ sys }: Scene, { user, cwd }: Identity): void {
+  const entered = tryEnter(sys, cwd);
+  sys.setgroups(user.additionalGids);
+  sys.setresgid(user.gid);
+  sys.setresuid(user.uid);
+  if (!entered) sys.chdir(cwd);
+  if (!sys.getcwd().startsWith("/")) throw new Error(`the working directory ${cwd} is outside of the container's root`);
+}
+
+function tryEnter(sys: Sys, path: string): boolean {
+  try {
+    sys.chdir(path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EACCES", "EPERM")) return false;
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+/** Mounts of config.json: made detached, attached to a descriptor that was resolved once inside the root. */
+import {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  O_DIRECTORY,
+  O_NOFOLLOW,
+  O_PATH,
+  OPEN_TREE_CLONE,
+  PROC_SUPER_MAGIC,
+  RESOLVE_NO_MAGICLINKS,
+} from "../sys/constants.ts";
+import { Failure } from "../sys/failure.ts";
+import { statOf } from "../sys/files.ts";
+import { findIn, isDirectory, isSymlink, makeDirectoryIn, makeFileIn, splitPath } from "../sys/root.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { rootOf, step, type Plan, type Scene, type Step } from "../plan/step.ts";
+import type { Facts } from "../facts/facts.ts";
+import type { InitOptions } from "../plan/plan.ts";
+import type { Mount, Propagation, Spec } from "../spec/spec.ts";
+import { copyTree } from "./copy-up.ts";
+import { hasNew } from "./namespaces.ts";
+import { PROPAGATION } from "./rootfs.ts";
+
+/** A mount, and what the rest of config.json makes of it. */
+export interface MountOrder {
+  readonly mount: Mount;
+  /** Where a bind takes its files from; undefined where a new file system is made. */
+  readonly source: string | undefined;
+  readonly propagation: { readonly type: Propagation; readonly recursive: boolean } | undefined;
+}
+
+export function* planMounts(spec: Spec, facts: Facts, options: InitOptions): Plan {
+  for (const mount of spec.mounts) {
+    const source = sourceOf(mount, spec, facts, options);
+    // Without a wish of its own a bind follows the root's propagation, as a mount made inside would.
+    const propagation = mount.propagation ?? (source === undefined ? undefined : spec.rootfsPropagation);
+    yield step("mount", { mount, source, propagation }, "config#configMounts");
+  }
+}
+
+/**
+ * A cgroup mount is a copy of the host's, of the container's own part where it has a cgroup namespace: a fresh one made
+ * from the initial cgroup namespace waits for a grace period of RCU, some 10 ms.
+ */
+function sourceOf(mount: Mount, spec: Spec, facts: Facts, options: InitOptions): string | undefined {
+  if (mount.bind !== "no") return mount.source;
+  if (mount.type !== "cgroup") return undefined;
+  return hasNew(spec, "cgroup") ? `${facts.cgroupMount}${options.cgroup}` : facts.cgroupMount;
+}
+
+/**
+ * Opens the sources of all binds, for the parent: they are host paths, which init's user namespace may not reach. Flags
+ * are set here, so that the mount never exists without them. Throws a Failure that names the mount.
+ */
+export function openSources(sys: Sys, steps: readonly Step[]): Map<Step, Fd> {
+  const sources = new Map<Step, Fd>();
+  for (const planned of steps) {
+    if (planned.do !== "mount" || planned.with.source === undefined) continue;
+    const { mount, source, propagation } = planned.with;
+    try {
+      const recursive = mount.bind === "recursive" ? AT_RECURSIVE : 0;
+      const tree = sys.openTree(null, source, OPEN_TREE_CLONE | recursive);
+      setAttributes(sys, tree, mount);
+      if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
+      sources.set(planned, tree);
+    } catch (cause) {
+      throw new Failure(`cannot mount ${source} on ${mount.destination}: open the source`, cause);
+    }
+  }
+  return sources;
+}
+
+/** Mounts one: source or new file system, flags, place, attach. */
+export function mount(scene: Scene, order: MountOrder, planned: Step): void {
+  const { sys, sources } = scene;
+  const { mount, propagation } = order;
+  const opened = sources.get(planned);
+  using target = targetOf(scene, mount, opened);
+  using tree = opened?.take() ?? newFileSystem(sys, mount, target);
+  if (opened === undefined) {
+    setAttributes(sys, tree, mount);
+    if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
+  }
+  sys.moveMount(tree, target);
+}
+
+function setAttributes(sys: Sys, tree: Fd, { attr }: Mount): void {
+  if (attr.set !== 0 || attr.clear !== 0) sys.mountSetattr(tree, 0, attr.set, attr.clear, 0);
+  if (attr.recursiveSet !== 0 || attr.recursiveClear !== 0) {
+    sys.mountSetattr(tree, AT_RECURSIVE, attr.recursiveSet, attr.recursiveClear, 0);
+  }
+}
+
+function setPropagationOf(sys: Sys, tree: Fd, { type, recursive }: { type: Propagation; recursive: boolean }): void {
+  sys.mountSetattr(tree, recursive ? AT_RECURSIVE : 0, 0, 0, PROPAGATION[type]);
+}
+
+/** The place, made where it is missing: a file for a file, else a directory. */
+function targetOf(scene: Scene, mount: Mount, source: Fd | undefined): Fd {
+  const { sys } = scene;
+  const root = rootOf(scene);
+  if (mount.type === "proc" || mount.type === "sysfs") return ordinaryDirectory(sys, root, mount.destination);
+  const directory = source === undefined || isDirectory(sys, source);
+  const target = directory ? makeDirectoryIn(sys, root, mount.destination) : makeFileIn(sys, root, mount.destination);
+  refuseProc(sys, target, source, mount);
+  return target;
+}
+
+/** proc and sysfs only on a directory of the root, never through a link (CVE-2019-19921, CVE-2025-54867). */
+function ordinaryDirectory(sys: Sys, root: Fd, path: string): Fd {
+  const [parentPath, name] = splitPath(path);
+  using parent = makeDirectoryIn(sys, root, parentPath);
+  {
+    using found = findIn(sys, parent, name);
+    if (found === undefined) sys.mkdirat(parent, name, 0o755);
+  }
+  const place = sys.openat2(parent, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_MAGICLINKS);
+  if (isSymlink(sys, place) || !isDirectory(sys, place)) {
+    throw new Error("the place must be an ordinary directory");
+  }
+  return place;
+}
+
+/**
+ * Nothing but procfs may lie over /proc, whatever path leads there: a fake one would take the writes of labels
+ * (CVE-2019-16884). Single files below it are config.json's rules' business, but a link must not lead to them.
+ */
+function refuseProc(sys: Sys, target: Fd, source: Fd | undefined, { destination }: Mount): void {
+  if (destination === "/proc") {
+    const proc = source !== undefined && sys.fstatfs(source).type === PROC_SUPER_MAGIC && statOf(sys, source).ino === 1;
+    if (!proc) throw new Error("only procfs may be mounted there");
+  } else if (!destination.startsWith("/proc/") && sys.fstatfs(target).type === PROC_SUPER_MAGIC) {
+    throw new Error("the path leads into /proc through a link");
+  }
+}
+
+/** A file system of the kernel, configured and detached. */
+function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
+  using context = sys.fsopen(mount.type);
+  if (mount.source !== "") sys.fsconfigString(context, "source", mount.source);
+  for (const flag of mount.flags) sys.fsconfigFlag(context, flag);
+  for (const [key, value] of mount.data) {
+    if (value === undefined) sys.fsconfigFlag(context, key);
+    else sys.fsconfigString(context, key, value);
+  }
+  if (mount.type === "tmpfs" && !mount.data.some(([key]) => key === "mode")) {
+    // As runc: a tmpfs looks like the directory that it covers.
+    sys.fsconfigString(context, "mode", (statOf(sys, target).mode & 0o7777).toString(8));
+  }
+  sys.fsconfigCreate(context);
+  const tree = sys.fsmount(context, 0);
+  if (mount.tmpcopyup) {
+    using from = sys.openat2(target, ".", O_DIRECTORY, 0, RESOLVE_NO_MAGICLINKS);
+    copyTree(sys, from, tree);
+  }
+  return tree;
+}

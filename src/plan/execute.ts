@@ -1,0 +1,19 @@
+/** Carries out a plan. */
+import { Failure } from "../sys/failure.ts";
+import { phraseOf } from "../explain/phrases.ts";
+import { hintFor } from "../explain/hints.ts";
+import type { Scene, Step } from "./step.ts";
+import { verbs } from "./verbs.ts";
+
+/** Does the steps one after the other. Throws a Failure that names the step and the reason; later steps are not done. */
+export function execute(steps: Iterable<Step>, scene: Scene): void {
+  for (const step of steps) {
+    const verb = verbs[step.do] as (scene: Scene, options: Step["with"], step: Step) => void; // step() paired them
+    try {
+      verb(scene, step.with, step);
+    } catch (cause) {
+      if (cause instanceof Failure) throw cause;
+      throw new Failure(`cannot ${phraseOf(step)}`, cause, hintFor(step, cause));
+    }
+  }
+}

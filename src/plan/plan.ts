@@ -1,0 +1,68 @@
+/** THE order. Mechanisms know what; only this file knows when. */
+import { planCapabilities, planBoundingSet } from "../mechanisms/capabilities.ts";
+import { planCgroup, planDeviceFilter, planLimits } from "../mechanisms/cgroup2.ts";
+import { planIds, planNoNewPrivileges } from "../mechanisms/credentials.ts";
+import { planDevices } from "../mechanisms/devices.ts";
+import { planMasks } from "../mechanisms/masks.ts";
+import { planMounts } from "../mechanisms/mounts.ts";
+import { planNames, planNamespaces, planSession } from "../mechanisms/namespaces.ts";
+import { planPivot, planReadonlyRoot, planRoot, planWorkingDirectory } from "../mechanisms/rootfs.ts";
+import { planSeccomp } from "../mechanisms/seccomp.ts";
+import { planSysctl } from "../mechanisms/sysctl.ts";
+import { planTerminal } from "../mechanisms/terminal.ts";
+import type { Facts } from "../facts/facts.ts";
+import type { Process, Seccomp, Spec } from "../spec/spec.ts";
+import { step, type Plan } from "./step.ts";
+
+/** What the host does before there is a process. */
+export function* planHost(spec: Spec, facts: Facts, cgroup: string): Plan {
+  yield* planCgroup(spec, facts, cgroup);
+  yield* planLimits(spec, facts, cgroup);
+  yield* planDeviceFilter(spec, facts, cgroup);
+}
+
+/** What init does, from its first moment in its namespaces until it is ready for execve. */
+export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan {
+  yield* planNamespaces(spec, options);
+  yield* planRoot(spec);
+  yield* planMounts(spec, facts, options);
+  yield* planDevices(spec);
+  yield step("runHooks", hookStages(spec), "runtime#runtimeLifecycle");
+  yield* planTerminal(spec.process);
+  yield* planNames(spec);
+  yield* planSysctl(spec);
+  yield* planMasks(spec);
+  yield* planWorkingDirectory(spec);
+  yield* planReadonlyRoot(spec);
+  yield* planPivot(spec, options);
+  yield* planCredentials(spec.process, spec.seccomp);
+}
+
+/** What the command line says about init beyond config.json. */
+export interface InitOptions {
+  readonly id: string;
+  readonly newKeyring: boolean;
+  readonly pivot: boolean;
+  /** The container's cgroup, below the mount of the unified hierarchy. */
+  readonly cgroup: string;
+}
+
+/** From root to the process's own identity; `exec` does the same. */
+export function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan {
+  yield* planNoNewPrivileges(process);
+  // Without no_new_privs, loading a filter needs CAP_SYS_ADMIN, so it comes before the drop; with it, it comes as
+  // late as it can: with the call that becomes the process. See seccomp(2).
+  if (!process.noNewPrivileges) yield* planSeccomp(seccomp);
+  yield* planBoundingSet(process);
+  yield* planIds(process);
+  yield* planCapabilities(process);
+}
+
+function hookStages(spec: Spec): readonly string[] {
+  return (["prestart", "createRuntime", "createContainer"] as const).filter((stage) => spec.hooks[stage].length > 0);
+}
+
+/** What a process of exec does: before it takes its terminal, and after. */
+export function planExec(process: Process, seccomp: Seccomp | undefined, id: string): { early: Plan; late: Plan } {
+  return { early: planSession(id), late: planCredentials(process, seccomp) };
+}

@@ -1,0 +1,42 @@
+/** A step is a call that has not been made yet. */
+import type { Fd, Sys } from "../sys/sys.ts";
+import type { verbs } from "./verbs.ts";
+
+type Verbs = typeof verbs;
+export type Verb = keyof Verbs;
+export type With<V extends Verb> = Parameters<Verbs[V]>[1];
+export type Step = { [V in Verb]: { readonly do: V; readonly with: With<V>; readonly because: string } }[Verb];
+
+/** Planners only yield: they cannot see what a step did, so a plan is the same dry or wet. */
+export type Plan = Generator<Step, void, void>;
+
+/** What all verbs share while a plan is carried out. Steps hold names only; what is open is here. */
+export interface Scene {
+  readonly sys: Sys;
+  /** The root file system of the container, once it is mounted. */
+  root: Fd | undefined;
+  /** Detached trees that only the parent could open, by the step that wants one. */
+  readonly sources: ReadonlyMap<Step, Fd>;
+  /** The compiled seccomp filter; empty where there is none. */
+  readonly filter: Uint8Array;
+  /** How init talks to its parent in the middle of the plan. */
+  readonly converse: Conversation;
+}
+
+export interface Conversation {
+  /** Lets the parent run its hooks, then runs those of init itself. */
+  runHooks(): void;
+  /** Hands the other side of the container's terminal to the parent. */
+  handOver(master: Fd): void;
+}
+
+/** `because` is an anchor of the OCI runtime spec's own pages ("config#configMounts"), or the man page that asks for the step. */
+export function step<V extends Verb>(verb: V, options: With<V>, because: string): Step {
+  return { do: verb, with: options, because } as Step; // the parameters already pair verb and options
+}
+
+/** The root file system, which the plan has mounted before anything that needs it: a test holds the order. */
+export function rootOf(scene: Scene): Fd {
+  if (scene.root === undefined) throw new Error("the root file system is not mounted yet");
+  return scene.root;
+}

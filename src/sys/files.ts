@@ -1,0 +1,124 @@
+/** Whole files, in one call each. */
+import {
+  AT_EMPTY_PATH,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_WRONLY,
+} from "./constants.ts";
+import { isErrno } from "./errno.ts";
+import type { Fd, Sys } from "./sys.ts";
+
+/** The text of a file below `dir` (null: `path` is absolute), at most `limit` bytes of it. Throws a SysError. */
+export function readFile(sys: Sys, dir: Fd | null, path: string, limit = 1 << 20): string {
+  using file = sys.openat(dir, path, O_RDONLY, 0);
+  return sys.readText(file, limit);
+}
+
+/** As readFile; undefined where there is no such file. */
+export function readFileIfAny(sys: Sys, dir: Fd | null, path: string, limit?: number): string | undefined {
+  try {
+    return readFile(sys, dir, path, limit);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+/** A directory, as the base of other paths. Throws a SysError. */
+export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
+  return sys.openat(dir, path, O_RDONLY | O_DIRECTORY, 0);
+}
+
+/**
+ * Writes `name` in `dir` so that a reader or a power cut sees the old file or the whole new one: a new file beside it,
+ * fsync, rename, fsync of the directory. Throws a SysError.
+ */
+export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
+  const temporary = `.${name}.new`;
+  removeFile(sys, dir, temporary);
+  {
+    using file = sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    if (typeof content === "string") sys.writeText(file, content);
+    else sys.writeBytes(file, content);
+    sys.fsync(file);
+  }
+  sys.renameat2(dir, temporary, dir, name, 0);
+  sys.fsync(dir);
+}
+
+/** Removes a file; one that is not there is fine. */
+export function removeFile(sys: Sys, dir: Fd | null, path: string): void {
+  try {
+    sys.unlinkat(dir, path, 0);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}
+
+/** mkdir -p of an absolute host path; what is made gets `mode`. */
+export function makeDirectories(sys: Sys, path: string, mode: number): void {
+  try {
+    sys.mkdirat(null, path, mode);
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return;
+    const parent = path.slice(0, path.lastIndexOf("/"));
+    if (!isErrno(error, "ENOENT") || parent === "") throw error;
+    makeDirectories(sys, parent, mode);
+    makeDirectories(sys, path, mode);
+  }
+}
+
+/** What is at `path`, not following a last symbolic link; undefined where nothing is. */
+export function statIfAny(sys: Sys, dir: Fd | null, path: string, flags: number): ReturnType<Sys["statx"]> | undefined {
+  try {
+    return sys.statx(dir, path, flags);
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
+    throw error;
+  }
+}
+
+/** statx of an open descriptor. */
+export function statOf(sys: Sys, fd: Fd): ReturnType<Sys["statx"]> {
+  return sys.statx(fd, "", AT_EMPTY_PATH);
+}
+
+/** A handle on a directory that may be used as a base and as nothing else. */
+export function openPath(sys: Sys, path: string): Fd {
+  return sys.openat(null, path, O_PATH | O_DIRECTORY, 0);
+}
+
+/** Removes a directory and what is in it, by descriptors, never following a link or crossing into a mount's parent. */
+export function removeTree(sys: Sys, dir: Fd | null, name: string): void {
+  let opened: Fd;
+  try {
+    opened = sys.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return;
+    if (!isErrno(error, "ENOTDIR", "ELOOP")) throw error;
+    return removeFile(sys, dir, name);
+  }
+  using folder = opened;
+  for (const entry of sys.readDirectory(folder)) {
+    try {
+      sys.unlinkat(folder, entry, 0);
+    } catch (error) {
+      if (!isErrno(error, "EISDIR", "EPERM")) throw error;
+      removeTree(sys, folder, entry);
+    }
+  }
+  removeDirectory(sys, dir, name);
+}
+
+/** rmdir; one that is not there is fine. */
+export function removeDirectory(sys: Sys, dir: Fd | null, path: string): void {
+  try {
+    sys.unlinkat(dir, path, 0x200);
+  } catch (error) {
+    if (!isErrno(error, "ENOENT")) throw error;
+  }
+}

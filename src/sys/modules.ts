@@ -1,0 +1,10 @@
+/** The modules that only some commands load. scripts/bundle.ts makes one file of each. */
+export interface Modules {
+  "commands-create": typeof import("../commands/create.ts");
+  "commands-run": typeof import("../commands/run.ts");
+  "commands-start": typeof import("../commands/start.ts");
+  "commands-exec": typeof import("../commands/exec.ts");
+  "commands-kill": typeof import("../commands/kill.ts");
+  "commands-delete": typeof import("../commands/delete.ts");
+  "commands-state": typeof import("../commands/state.ts");
+}
