@@ -4,6 +4,7 @@
  */
 import { readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
+import { ALIASES } from "./aliases.ts";
 
 const out = process.argv[2] ?? "build";
 const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
@@ -25,6 +26,7 @@ await build({
   format: "esm",
   target: "esnext",
   platform: "neutral",
+  alias: ALIASES,
   minifySyntax: true,
   chunkNames: "chunk-[hash]",
   define: { VERSION: JSON.stringify(version) },

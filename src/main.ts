@@ -1,55 +1,113 @@
 /** argv → table of commands → exit code. The only place that holds the real Sys. */
-import { print, type Context, type Globals } from "./commands/context.ts";
-import { Log } from "./commands/log.ts";
-import { option, isSet } from "./commands/context.ts";
-import { parseArguments } from "./commands/parse.ts";
-import { COMMANDS, GLOBAL_FLAGS, type Command } from "./commands/table.ts";
-import { resolve } from "./spec/paths.ts";
-import { reasonOf } from "./sys/errno.ts";
+import { isSet, option, print, variable, type Context, type Parsed } from "./commands/context.ts";
+import { UnknownCommand, Usage } from "./commands/errors.ts";
+import { globalsOf } from "./commands/globals.ts";
+import { Log, PLAIN } from "./commands/log.ts";
+import { countsOf, parseArguments } from "./commands/parse.ts";
+import { secure } from "./commands/secure.ts";
+import { findCommand, GLOBAL_FLAGS, type Command, type Flag } from "./commands/table.ts";
+import { isSysError, reasonOf } from "./sys/errno.ts";
 import { Failure } from "./sys/failure.ts";
+import type { Modules } from "./sys/modules.ts";
 import type { Sys } from "./sys/sys.ts";
-import type { Parsed } from "./commands/context.ts";
 
 declare const VERSION: string;
 
+const HELP: Flag = { name: "help", short: "h", help: "show help" };
+
+/** What a failure is told with: it grows with what is known of the command line. */
+interface Teller {
+  log: Log;
+  command: Command | undefined;
+}
+
 /** Called by the host: gives the exit code. */
-export function main(sys: Sys, args: readonly string[], env: readonly string[]): number {
-  let log = new Log(sys, undefined, false);
+export function main(native: Sys, args: readonly string[], env: readonly string[]): number {
+  const sys = traced(native, variable(env, "DEBUG"));
+  const teller: Teller = { log: new Log(sys, PLAIN), command: undefined };
   try {
-    const parsed = parseArguments(args.slice(1), { flags: GLOBAL_FLAGS, greedy: true });
-    if (isSet(parsed, "version")) return version(sys);
-    log = new Log(sys, option(parsed, "log"), isJson(parsed));
-    const [name, ...rest] = parsed.operands;
-    const command = COMMANDS.find((known) => known.name === name);
-    if (command === undefined) return unknownCommand(log, name);
-    const context: Context = { sys, globals: globalsOf(sys, parsed, env), log, args, env };
-    return dispatch(context, command, rest);
+    return begin({ sys, args, env }, teller);
   } catch (error) {
-    log.fatal(messageOf(error));
-    return 1;
+    return fail(sys, teller, error);
   }
+}
+
+/** The system calls, written down one by one for DEBUG=tsrun:sys. Other programs' words in DEBUG load nothing. */
+function traced(native: Sys, names: string): Sys {
+  if (names === "" || !(names.includes("tsrun") || names.includes("*"))) return native;
+  return loadWithRegExp(native, "trace").trace(native, names);
+}
+
+function begin({ sys, args, env }: Pick<Context, "sys" | "args" | "env">, teller: Teller): number {
+  const parsed = parseArguments(args.slice(1), { flags: GLOBAL_FLAGS, greedy: true });
+  if (isSet(parsed, "help")) return help(sys, []);
+  if (isSet(parsed, "version")) return version(sys);
+  const debug = isSet(parsed, "debug");
+  teller.log = new Log(sys, {
+    path: option(parsed, "log") ?? "",
+    format: option(parsed, "log-format") ?? "text",
+    debug,
+  });
+  const globals = globalsOf(sys, parsed, env);
+  const words = [...parsed.operands, ...parsed.rest];
+  if (words.length === 0) return help(sys, []);
+  const found = findCommand(words);
+  if (found === undefined)
+    return help(
+      sys,
+      words.filter((word) => word !== "--help" && word !== "-h"),
+    );
+  teller.command = found.command;
+  return dispatch({ sys, globals, log: teller.log, args, env }, found.command, found.args);
 }
 
 function dispatch(context: Context, command: Command, args: readonly string[]): number {
-  const parsed = parseArguments(args, command);
-  const count = parsed.operands.length;
-  if (count < command.least || count > command.most) {
-    throw new Failure(`tsrun: "${command.name}" requires ${needs(command)}`);
+  const { sys, globals } = context;
+  const parsed = gather(
+    command,
+    parseArguments(args, { flags: [...command.flags, HELP], greedy: command.greedy === true }),
+  );
+  if (isSet(parsed, "help")) return help(sys, command.name.split(" "));
+  const problem = countProblem(command, parsed);
+  if (problem !== undefined)
+    throw new Usage(`${context.args[0] ?? "tsrun"}: "${command.name}" requires ${problem}`, { heading: "." });
+  if (command.secures === true) secure(sys, context.args, context.env, parsed);
+  context.log.open();
+  if (command.makesCgroup === true && globals.cgroupManager === "systemd") {
+    throw new Failure(
+      "systemd as the manager of cgroups is not supported yet: leave --systemd-cgroup out, or choose cgroupfs where the caller is set up " +
+        '(podman --cgroup-manager=cgroupfs; containerd: SystemdCgroup = false; CRI-O: cgroup_manager = "cgroupfs")',
+    );
   }
-  return context.sys.load(command.module).run(context, parsed);
+  if (command.module === "commands-help") return help(sys, parsed.operands);
+  return sys.load(command.module).run(context, parsed);
 }
 
-function needs({ least, most }: Command): string {
-  if (least === most) return `exactly ${least} argument(s)`;
-  return most === Infinity ? `a minimum of ${least} arguments` : `${least} to ${most} arguments`;
+/** What follows "--" is operands too, unless the command keeps it apart. */
+function gather({ apart }: Command, parsed: Parsed): Parsed {
+  if (apart !== undefined && option(parsed, apart) !== undefined) return parsed;
+  return { ...parsed, operands: [...parsed.operands, ...parsed.rest], rest: [] };
 }
 
-/** A failure's own words; anything else is a defect, and says where. */
-function messageOf(error: unknown): string {
-  if (error instanceof Failure || (error instanceof Error && error.name === "SpecError")) return error.message;
-  if (!(error instanceof Error)) return String(error);
-  const at = error.stack?.split("\n").map((line) => line.trim()).join(" ") ?? "";
-  return `${reasonOf(error)} (this is a defect of tsrun: ${error.name} ${at})`;
+/** What is wrong with the number of operands, in runc's words. */
+function countProblem({ apart, operands }: Command, parsed: Parsed): string | undefined {
+  const { least, most } = countsOf(operands);
+  const count = parsed.operands.length;
+  const needed = apart !== undefined && option(parsed, apart) !== undefined ? 0 : least;
+  if (count >= needed && count <= most) return undefined;
+  if (needed === most) return `exactly ${most} argument(s)`;
+  return count < needed ? `a minimum of ${needed} argument(s)` : `a maximum of ${most} argument(s)`;
+}
+
+function help(sys: Sys, topic: readonly string[]): number {
+  print(sys, loadWithRegExp(sys, "commands-help").helpOf(sys, topic));
+  return 0;
+}
+
+/** A module with a library in it that wants regular expressions, which are added to the engine once. */
+function loadWithRegExp<Name extends "commands-help" | "trace">(sys: Sys, name: Name): Modules[Name] {
+  if (!("RegExp" in globalThis)) sys.enableRegExp();
+  return sys.load(name);
 }
 
 function version(sys: Sys): number {
@@ -57,30 +115,33 @@ function version(sys: Sys): number {
   return 0;
 }
 
-function unknownCommand(log: Log, name: string | undefined): number {
-  log.fatal(`No help topic for '${name ?? ""}'`);
-  return 3;
+function fail(sys: Sys, { log, command }: Teller, error: unknown): number {
+  const hint = error instanceof Usage ? showUsage(sys, command, error) : "";
+  log.fatal(`${messageOf(error)}${hint}`, error);
+  if (isDefect(error)) log.details(error.stack ?? "");
+  if (error instanceof UnknownCommand) return 3;
+  return error instanceof Usage ? 1 : (command?.failure ?? 1);
 }
 
-function isJson(parsed: Parsed): boolean {
-  const format = option(parsed, "log-format") ?? "text";
-  if (format !== "text" && format !== "json") throw new Failure(`invalid log-format: ${format}`);
-  return format === "json";
-}
-
-function globalsOf(sys: Sys, parsed: Parsed, env: readonly string[]): Globals {
-  if (isSet(parsed, "systemd-cgroup") || option(parsed, "cgroup-manager") === "systemd") {
-    throw new Failure("--systemd-cgroup is not supported yet: leave it out, and the cgroup is made in cgroupfs");
+/** Prints the help that a wrong use calls for; gives what was probably meant. */
+function showUsage(sys: Sys, command: Command | undefined, { heading, unknown }: Usage): string {
+  const topic = command?.name.split(" ") ?? [];
+  const { helpOf, hintForOption } = loadWithRegExp(sys, "commands-help");
+  try {
+    print(sys, `Incorrect Usage${heading}\n\n${helpOf(sys, topic)}`);
+  } catch {
+    // Nobody reads standard output: the failure is told on standard error all the same.
   }
-  const here = sys.getcwd();
-  const root = resolve(here, option(parsed, "root") ?? defaultRoot(sys, env, "XDG_RUNTIME_DIR", "/run/tsrun"));
-  if (root === "/") throw new Failure("Option --root argument should not be set to /");
-  const store = resolve(here, option(parsed, "store") ?? defaultRoot(sys, env, "XDG_DATA_HOME", "/var/lib/tsrun"));
-  return { root, store, debug: isSet(parsed, "debug") };
+  return hintForOption(topic, unknown);
 }
 
-function defaultRoot(sys: Sys, env: readonly string[], variable: string, system: string): string {
-  if (sys.geteuid() === 0) return system;
-  const base = env.find((entry) => entry.startsWith(`${variable}=`))?.slice(variable.length + 1);
-  return base === undefined || base === "" ? system : `${base}/tsrun`;
+/** A failure's own words; anything else is a defect, which --debug says more about. */
+function messageOf(error: unknown): string {
+  if (isDefect(error)) return `this is a defect of tsrun: ${error.name}: ${reasonOf(error)}`;
+  return isSysError(error) ? `${error.call}: ${reasonOf(error)}` : reasonOf(error);
+}
+
+function isDefect(error: unknown): error is Error {
+  if (!(error instanceof Error) || error instanceof Failure) return false;
+  return error.name !== "SpecError" && !isSysError(error);
 }

@@ -3,7 +3,11 @@
 
 use std::{env, error::Error, fmt::Write, fs, path::PathBuf};
 
+/// Where the engine's arena lies: above the program, whose own addresses its contents must not move.
+const ARENA_ADDRESS: &str = "0x20000000";
+
 fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo::rustc-link-arg-bins=-Wl,--section-start=.arena={ARENA_ADDRESS}");
     println!("cargo::rerun-if-env-changed=TSRUN_BYTECODE");
     let mut modules: Vec<PathBuf> = Vec::new();
     if let Some(folder) = env::var_os("TSRUN_BYTECODE") {

@@ -14,7 +14,8 @@ import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
 import type { CapName, Process, Spec, User } from "../spec/spec.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 import { countOf } from "./parse.ts";
-import { checkPreserved, checkTerminal, secure } from "./prepare.ts";
+import { checkTerminal } from "./prepare.ts";
+import { preservedFds } from "./secure.ts";
 
 export function run(context: Context, parsed: Parsed): number {
   try {
@@ -29,8 +30,6 @@ export function run(context: Context, parsed: Parsed): number {
 function exec(context: Context, parsed: Parsed): number {
   const { sys, globals } = context;
   const [id = ""] = parsed.operands;
-  const preserveFds = checkPreserved(context, countOf(option(parsed, "preserve-fds"), "preserve-fds"));
-  secure(context, preserveFds);
   using held = openContainer(sys, globals.root, id);
   const spec = specOf(sys, held);
   const process = processOf(sys, parsed, spec);
@@ -41,7 +40,7 @@ function exec(context: Context, parsed: Parsed): number {
     process,
     seccomp: spec.seccomp,
     filter: filterOf(sys, held, spec),
-    preserveFds,
+    preserveFds: preservedFds(sys, context.env, parsed),
     ignorePaused: isSet(parsed, "ignore-paused"),
     cgroup: subCgroup(option(parsed, "cgroup")),
   });

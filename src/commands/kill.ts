@@ -5,6 +5,8 @@ import { isSet, type Context, type Parsed } from "./context.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
   const [id = "", signal = "SIGTERM"] = parsed.operands;
-  killContainer(sys, globals.root, id, { number: signalNumber(signal), all: isSet(parsed, "all") });
+  // As kill(1) has it: -9, -KILL.
+  const number = signalNumber(signal.startsWith("-") ? signal.slice(1) : signal);
+  killContainer(sys, globals.root, id, { number, all: isSet(parsed, "all") });
   return 0;
 }

@@ -4,10 +4,8 @@
  */
 import { Failure } from "../sys/failure.ts";
 import type { Parsed } from "./context.ts";
+import { Usage } from "./errors.ts";
 import type { Flag } from "./table.ts";
-
-/** Throws a Failure with the words that podman and others look for. */
-export class Usage extends Failure {}
 
 export interface Arguments {
   readonly flags: readonly Flag[];
@@ -15,45 +13,50 @@ export interface Arguments {
   readonly greedy: boolean;
 }
 
-/** Sorts `args` into options and operands. */
+/** Sorts `args` into options, operands, and what follows "--". Throws a Usage with the words that podman looks for, a Failure for what is not done yet. */
 export function parseArguments(args: readonly string[], { flags, greedy }: Arguments): Parsed {
   const found = new Map<string, string[]>();
   const operands: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
-    if (arg === "--") {
-      operands.push(...args.slice(index + 1));
-      break;
-    }
-    if (!arg.startsWith("-") || arg === "-") {
-      if (greedy) {
-        operands.push(...args.slice(index));
-        break;
-      }
-      operands.push(arg);
-      continue;
-    }
-    index += takeOption(arg, args[index + 1], flags, found);
+    if (arg === "--") return { flags: found, operands, rest: args.slice(index + 1) };
+    if (isOption(arg)) index += takeOption(arg, args[index + 1], flags, found);
+    else if (greedy) return { flags: found, operands: args.slice(index), rest: [] };
+    else operands.push(arg);
   }
-  return { flags: found, operands };
+  return { flags: found, operands, rest: [] };
+}
+
+/** How many operands a command takes that help shows as `operands`: those in brackets may be left out. */
+export function countsOf(operands: string): { readonly least: number; readonly most: number } {
+  const words = operands.split(" ").filter((word) => word !== "");
+  const least = words.filter((word) => !word.startsWith("[")).length;
+  return { least, most: operands.includes("...") ? Infinity : words.length };
+}
+
+/** "-" alone stands for standard input: it is an operand. */
+function isOption(arg: string): boolean {
+  return arg.startsWith("-") && arg !== "-";
 }
 
 /** Notes one option; gives how many further arguments it used. */
-function takeOption(arg: string, next: string | undefined, flags: readonly Flag[], found: Map<string, string[]>): 0 | 1 {
-  const text = arg.startsWith("--") ? arg.slice(2) : arg.slice(1);
+function takeOption(
+  arg: string,
+  next: string | undefined,
+  flags: readonly Flag[],
+  found: Map<string, string[]>,
+): 0 | 1 {
+  const text = arg.slice(arg.startsWith("--") ? 2 : 1);
   const equals = text.indexOf("=");
   const name = equals < 0 ? text : text.slice(0, equals);
+  if (name === "" || name.startsWith("-")) throw new Usage(`bad flag syntax: ${arg}`);
   const flag = flags.find((known) => known.name === name || known.short === name);
-  if (flag === undefined) throw new Usage(`flag provided but not defined: -${name}`);
+  if (flag === undefined) throw new Usage(`flag provided but not defined: -${name}`, { unknown: name });
   const given = equals < 0 ? undefined : text.slice(equals + 1);
-  if (flag.value === undefined) {
-    note(found, flag.name, booleanOf(given ?? "true", name));
-    return 0;
-  }
-  const value = given ?? next;
+  const value = given ?? (flag.value === undefined ? "true" : next);
   if (value === undefined) throw new Usage(`flag needs an argument: -${name}`);
-  note(found, flag.name, value);
-  return given === undefined ? 1 : 0;
+  note(found, flag.name, checked(flag, name, value));
+  return given === undefined && flag.value !== undefined ? 1 : 0;
 }
 
 function note(found: Map<string, string[]>, name: string, value: string): void {
@@ -62,22 +65,26 @@ function note(found: Map<string, string[]>, name: string, value: string): void {
   else values.push(value);
 }
 
-const BOOLEANS: Readonly<Record<string, "true" | "false">> = {
-  true: "true", TRUE: "true", True: "true", t: "true", T: "true", "1": "true",
-  false: "false", FALSE: "false", False: "false", f: "false", F: "false", "0": "false",
-};
+/** The words of Go's strconv.ParseBool. */
+const TRUE = ["true", "TRUE", "True", "t", "T", "1"];
+const FALSE = ["false", "FALSE", "False", "f", "F", "0"];
 
-function booleanOf(value: string, name: string): string {
-  const known = BOOLEANS[value];
-  if (known === undefined) throw new Usage(`invalid boolean value ${JSON.stringify(value)} for -${name}`);
-  return known;
+function checked(flag: Flag, name: string, value: string): string {
+  if (flag.refused === true && value !== "") throw new Failure(`--${flag.name} is not supported yet`);
+  if (flag.count === true) countOf(value, name);
+  if (flag.value !== undefined) return value;
+  if (TRUE.includes(value)) return "true";
+  if (FALSE.includes(value)) return "false";
+  throw new Usage(`invalid boolean value ${JSON.stringify(value)} for -${name}: parse error`);
 }
 
-/** A count of descriptors and the like: digits only. Throws a Failure. */
+/** A count of descriptors and the like: digits only; 0 where it was not given. Throws a Usage. */
 export function countOf(text: string | undefined, name: string): number {
   if (text === undefined) return 0;
   const number = Number(text);
-  const digits = text !== "" && [...text].every((character) => character >= "0" && character <= "9");
-  if (!digits || !Number.isSafeInteger(number)) throw new Usage(`invalid value ${JSON.stringify(text)} for --${name}: must be a whole number`);
+  const digits = text !== "" && Array.from(text).every((character) => character >= "0" && character <= "9");
+  if (!digits || !Number.isSafeInteger(number)) {
+    throw new Usage(`invalid value ${JSON.stringify(text)} for flag -${name}: parse error (must be a whole number)`);
+  }
   return number;
 }

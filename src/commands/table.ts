@@ -1,5 +1,6 @@
 /** Every command: its options, operands and words. Parsing, help and completion all come from here. */
 import type { Modules } from "../sys/modules.ts";
+import { IMAGE_COMMANDS, IMAGE_FLAGS } from "./image-table.ts";
 
 export interface Flag {
   readonly name: string;
@@ -7,60 +8,134 @@ export interface Flag {
   /** What its value is called; a flag without one is true or false. */
   readonly value?: string;
   readonly help: string;
-  readonly hidden?: boolean;
+  /** Its value is a whole number, from 0 on. */
+  readonly count?: true;
+  readonly hidden?: true;
+  /** Known, and not done yet: to give it a value is an error. */
+  readonly refused?: true;
 }
+
+/** Modules with a `run`. */
+export type CommandModule = keyof Modules & `commands-${string}`;
 
 export interface Command {
+  /** One word, or two: `image ls`. */
   readonly name: string;
+  readonly alias?: string;
   readonly summary: string;
-  /** The operands as help shows them. */
+  /** The operands as help shows them, which also says how many there may be: "ID", "ID [SIGNAL]", "REF...". */
   readonly operands: string;
-  readonly least: number;
-  readonly most: number;
   /** Everything after the first operand is operand too, also what begins with "-". */
-  readonly greedy: boolean;
+  readonly greedy?: true;
+  /** With this flag given, what follows "--" is `Parsed.rest` and no operand, and there may be no operand at all. */
+  readonly apart?: string;
+  /** A container will see the process that this program becomes: see secure.ts. */
+  readonly secures?: true;
+  /** The exit code of its own failures, where it is not 1. */
+  readonly failure?: number;
+  /** It makes a cgroup, so that it matters who manages those. */
+  readonly makesCgroup?: true;
   readonly flags: readonly Flag[];
-  readonly module: keyof Modules;
+  readonly module: CommandModule;
 }
 
-const BUNDLE: Flag = { name: "bundle", short: "b", value: "DIR", help: "the bundle's directory (default: the working directory)" };
+const BUNDLE: Flag = {
+  name: "bundle",
+  short: "b",
+  value: "DIR",
+  help: "the bundle's directory (default: the working directory)",
+};
 const CONSOLE: Flag = { name: "console-socket", value: "PATH", help: "the socket that gets the terminal's other side" };
-const PID_FILE: Flag = { name: "pid-file", value: "PATH", help: "write the process's pid to this file" };
-const PRESERVE: Flag = { name: "preserve-fds", value: "N", help: "pass N more descriptors, from 3 on (LISTEN_FDS counts too)" };
-const NO_PIVOT: Flag = { name: "no-pivot", help: "do not use pivot_root: for a host that runs from the initial ramfs" };
-const NO_KEYRING: Flag = { name: "no-new-keyring", help: "keep the caller's session keyring" };
+const PIDFD: Flag = {
+  name: "pidfd-socket",
+  value: "PATH",
+  help: "the socket that gets a pidfd of the process",
+  refused: true,
+};
+const PID_FILE: Flag = { name: "pid-file", value: "FILE", help: "write the process's pid to this file" };
+const PRESERVE: Flag = {
+  name: "preserve-fds",
+  value: "N",
+  count: true,
+  help: "pass N more descriptors, from 3 on (those of LISTEN_FDS come first)",
+};
 const DETACH: Flag = { name: "detach", short: "d", help: "return once it runs" };
-const CREATE_FLAGS: readonly Flag[] = [BUNDLE, CONSOLE, PID_FILE, NO_PIVOT, NO_KEYRING, PRESERVE];
+const FORMAT: Flag = { name: "format", short: "f", value: "FORMAT", help: "table or json (default: table)" };
+
+const CREATE_FLAGS: readonly Flag[] = [
+  BUNDLE,
+  { name: "config", value: "FILE", help: "read this file in place of the bundle's config.json", refused: true },
+  CONSOLE,
+  PIDFD,
+  PID_FILE,
+  { name: "no-pivot", help: "do not use pivot_root: for a host that runs from the initial ramfs" },
+  { name: "no-new-keyring", help: "keep the caller's session keyring" },
+  PRESERVE,
+];
 
 export const GLOBAL_FLAGS: readonly Flag[] = [
-  { name: "root", value: "DIR", help: "where the state of containers is kept" },
-  { name: "store", value: "DIR", help: "where images are kept" },
-  { name: "log", value: "FILE", help: "write failures to this file too" },
-  { name: "log-format", value: "FORMAT", help: "text or json" },
-  { name: "debug", help: "say more" },
-  { name: "systemd-cgroup", help: "let systemd make the cgroup" },
-  { name: "cgroup-manager", value: "NAME", help: "cgroupfs, systemd or disabled, as crun has it" },
-  { name: "rootless", value: "WHEN", help: "true, false or auto" },
+  { name: "root", value: "DIR", help: "where the state of containers is kept (default: /run/tsrun)" },
+  { name: "store", value: "DIR", help: "where images are kept (default: /var/lib/tsrun)" },
+  { name: "log", value: "FILE", help: "append failures to this file too" },
+  { name: "log-format", value: "FORMAT", help: "text or json (default: text)" },
+  { name: "debug", help: "say where in the program a failure comes from" },
+  { name: "systemd-cgroup", help: "let systemd make the cgroup: not supported yet" },
+  { name: "cgroup-manager", value: "NAME", help: "cgroupfs or disabled (default: cgroupfs)" },
+  { name: "rootless", value: "WHEN", help: "true, false or auto: for runc's callers" },
+  { name: "criu", value: "PATH", help: "for callers of old versions of runc", hidden: true },
   { name: "help", short: "h", help: "show help" },
   { name: "version", short: "v", help: "show the version" },
 ];
 
 export const COMMANDS: readonly Command[] = [
-  { name: "create", summary: "create a container", operands: "ID", least: 1, most: 1, greedy: false, flags: CREATE_FLAGS, module: "commands-create" },
-  { name: "start", summary: "start a container that was created", operands: "ID", least: 1, most: 1, greedy: false, flags: [], module: "commands-start" },
   {
-    name: "run", summary: "create and start a container", operands: "ID", least: 1, most: 1, greedy: false, module: "commands-run",
+    name: "create",
+    summary: "create a container",
+    module: "commands-create",
+    makesCgroup: true,
+    secures: true,
+    operands: "ID",
+    apart: "image",
+    flags: [...CREATE_FLAGS, ...IMAGE_FLAGS],
+  },
+  {
+    name: "start",
+    summary: "start a container that was created",
+    module: "commands-start",
+    operands: "ID",
+    flags: [],
+  },
+  {
+    name: "run",
+    summary: "create and start a container",
+    module: "commands-run",
+    makesCgroup: true,
+    secures: true,
+    operands: "ID",
+    apart: "image",
     flags: [
-      ...CREATE_FLAGS, DETACH,
+      ...CREATE_FLAGS,
+      DETACH,
       { name: "keep", help: "do not delete the container when its process ends" },
       { name: "no-subreaper", help: "do not collect the container's orphans" },
+      ...IMAGE_FLAGS,
     ],
   },
   {
-    name: "exec", summary: "run another process in a container", operands: "ID COMMAND [ARG...]", least: 1, most: Infinity, greedy: true, module: "commands-exec",
+    name: "exec",
+    summary: "run another process in a container",
+    module: "commands-exec",
+    secures: true,
+    failure: 255,
+    operands: "ID [COMMAND [ARG...]]",
+    greedy: true,
     flags: [
-      CONSOLE, PID_FILE, PRESERVE, DETACH,
-      { name: "process", short: "p", value: "FILE", help: "read the process from this file" },
+      CONSOLE,
+      PIDFD,
+      PID_FILE,
+      PRESERVE,
+      DETACH,
+      { name: "process", short: "p", value: "FILE", help: "read the process from this file, in place of a command" },
       { name: "cwd", value: "DIR", help: "its working directory" },
       { name: "env", short: "e", value: "NAME=VALUE", help: "add to its environment" },
       { name: "tty", short: "t", help: "give it a terminal" },
@@ -68,19 +143,86 @@ export const COMMANDS: readonly Command[] = [
       { name: "additional-gids", short: "g", value: "GID", help: "add a group" },
       { name: "cap", short: "c", value: "CAP", help: "add a capability" },
       { name: "no-new-privs", help: "forbid new privileges" },
-      { name: "process-label", value: "LABEL", help: "its SELinux label" },
-      { name: "apparmor", value: "PROFILE", help: "its AppArmor profile" },
+      { name: "process-label", value: "LABEL", help: "its SELinux label", refused: true },
+      { name: "apparmor", value: "PROFILE", help: "its AppArmor profile", refused: true },
       { name: "cgroup", value: "PATH", help: "a cgroup below the container's" },
       { name: "ignore-paused", help: "also in a paused container" },
     ],
   },
   {
-    name: "kill", summary: "send a signal to a container (default SIGTERM)", operands: "ID [SIGNAL]", least: 1, most: 2, greedy: true, module: "commands-kill",
+    name: "kill",
+    summary: "send a signal to a container",
+    module: "commands-kill",
+    operands: "ID [SIGNAL]",
+    greedy: true,
     flags: [{ name: "all", short: "a", help: "to all of its processes", hidden: true }],
   },
   {
-    name: "delete", summary: "delete a container", operands: "ID", least: 1, most: 1, greedy: false, module: "commands-delete",
+    name: "delete",
+    summary: "delete a container",
+    module: "commands-delete",
+    operands: "ID",
     flags: [{ name: "force", short: "f", help: "kill it first; fine if there is none" }],
   },
-  { name: "state", summary: "show a container's state", operands: "ID", least: 1, most: 1, greedy: false, flags: [], module: "commands-state" },
+  {
+    name: "state",
+    summary: "show a container's state",
+    module: "commands-state",
+    operands: "ID",
+    flags: [],
+  },
+  {
+    name: "list",
+    summary: "list the containers",
+    module: "commands-list",
+    operands: "",
+    flags: [FORMAT, { name: "quiet", short: "q", help: "the ids only" }],
+  },
+  {
+    name: "ps",
+    summary: "list a container's processes",
+    module: "commands-ps",
+    operands: "ID [ARG...]",
+    greedy: true,
+    flags: [FORMAT],
+  },
+  {
+    name: "spec",
+    summary: "write a config.json to begin with",
+    module: "commands-spec",
+    operands: "",
+    flags: [BUNDLE, { name: "rootless", help: "for a user without privileges" }],
+  },
+  {
+    name: "features",
+    summary: "show what this runtime can do, as JSON",
+    module: "commands-features",
+    operands: "",
+    flags: [],
+  },
+  ...IMAGE_COMMANDS,
+  {
+    name: "help",
+    alias: "h",
+    summary: "show help, of all or of one command",
+    module: "commands-help",
+    operands: "[COMMAND]",
+    flags: [],
+  },
 ];
+
+/** Where a command was found in a command line. */
+export interface Found {
+  readonly command: Command;
+  /** What follows its name. */
+  readonly args: readonly string[];
+}
+
+/** The command whose name `words` begin with, of one word or two. */
+export function findCommand(words: readonly string[]): Found | undefined {
+  const [first = "", second = ""] = words;
+  const one = COMMANDS.find(({ name, alias }) => name === first || alias === first);
+  if (one !== undefined) return { command: one, args: words.slice(1) };
+  const two = COMMANDS.find(({ name }) => name === `${first} ${second}`);
+  return two === undefined ? undefined : { command: two, args: words.slice(2) };
+}

@@ -1,47 +1,56 @@
 /** A phrase for each verb, for `explain` ("it will …") and for errors ("cannot …"). A verb without one does not compile. */
 import type { Step, Verb, With } from "../plan/step.ts";
-import type { DeviceRule } from "../spec/spec.ts";
+import { countOf, listOf, octal } from "./words.ts";
 
 const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
-  makeCgroup: ({ path }) => `make cgroup ${path}`,
-  enableControllers: ({ path, controllers }) => `offer the controllers ${controllers.join(" ")} on the way to cgroup ${path}`,
+  makeCgroup: ({ path }) => `make the cgroup ${path}`,
+  enableControllers: ({ path, controllers }) =>
+    controllers.length === 0
+      ? `offer no controller to the cgroup ${path}, since the kernel has none to offer`
+      : `offer the controllers ${listOf(controllers)} on the way to the cgroup ${path}`,
   writeCgroup: ({ setting }) => `write ${JSON.stringify(setting.value)} to ${setting.file} of the cgroup`,
-  filterDevices: ({ rules }) => `let the cgroup use only these devices: ${describeRules(rules)}`,
-  joinKeyring: (name) => `join a session keyring of its own, ${name}`,
-  startSession: () => "start a session of its own, without a terminal",
-  bringUpLoopback: (name) => `bring up the interface ${name}`,
-  enterCgroupNamespace: () => "enter a cgroup namespace whose root is the container's own cgroup",
-  setPropagation: ({ type, recursive }) => `make / and ${recursive ? "all below" : "nothing below"} a ${type} mount`,
+  filterDevices: ({ place }) => `attach a filter for the use of devices to the cgroup ${place.path}`,
+  joinKeyring: (name) => `join a session keyring of its own, named ${name}`,
+  startSession: () => "start a session of its own, which has no terminal",
+  bringUpLoopback: (name) => `bring up the network interface ${name}`,
+  enterCgroupNamespace: () => "enter a new cgroup namespace, whose root is the container's own cgroup",
+  setPropagation: ({ type, recursive }) => `make the mount / ${recursive ? "and all below it " : ""}${type}`,
   mountRoot: (root) =>
     root.overlay === undefined
       ? `mount the root file system ${root.path} over itself`
-      : `stack ${root.overlay.lower.length} layers and an upper one on ${root.path}`,
+      : `mount ${countOf(root.overlay.lower.length, "layer")} and a writable one, stacked by overlayfs, on ${root.path}`,
   mount: ({ mount, source }) => {
-    const options = mount.options.length > 0 ? ` (${mount.options.join(",")})` : "";
-    return source === undefined ? `mount ${mount.type} on ${mount.destination}${options}` : `mount ${source} on ${mount.destination}${options}`;
+    const what = source ?? mount.type;
+    const options = mount.options.length > 0 ? ` with the options ${mount.options.join(",")}` : "";
+    return `mount ${what} on ${mount.destination}${options}`;
   },
-  makeDevice: ({ device, how }) =>
-    how === "bind"
-      ? `bind the host's ${device.path}`
-      : `make the device ${device.path} (${device.type} ${device.major}:${device.minor}, mode ${device.fileMode.toString(8)})`,
-  linkDevices: (links) => `make the links ${links.map(({ path }) => path).join(" ")}`,
-  runHooks: (stages) => (stages.length === 0 ? "tell the parent that the file system is ready" : `run the hooks ${stages.join(", ")}`),
+  sealMount: (path) => `make the mount on ${path} read-only`,
+  makeDevice: ({ device: { path, type, major, minor, fileMode }, how }) => {
+    if (how === "bind") return `mount the host's ${path} on the container's ${path}`;
+    if (type === "p") return `make the named pipe ${path}, mode ${octal(fileMode)}`;
+    return `make the ${type === "b" ? "block" : "character"} device ${path}, number ${major}:${minor}, mode ${octal(fileMode)}`;
+  },
+  linkDevices: (links) => `make the symbolic links ${listOf(links.map(({ path }) => path))}`,
+  runHooks: () => 'tell the parent "hooks", wait for its answer, and run the createContainer hooks',
   makeTerminal: () => "make a terminal for the process, and put it on /dev/console",
-  setHostname: (name) => `name the host ${JSON.stringify(name)}`,
-  setDomainname: (name) => `name the domain ${JSON.stringify(name)}`,
-  writeSysctl: (values) => `set ${values.map(([key, value]) => `${key} = ${value}`).join(", ")}`,
-  maskPath: (paths) => `hide ${paths.join(" ")}`,
+  setHostname: (name) => `set the host name to ${JSON.stringify(name)}`,
+  setDomainname: (name) => `set the domain name to ${JSON.stringify(name)}`,
+  writeSysctl: (values) => `set the kernel ${values.length === 1 ? "parameter" : "parameters"} ${listOf(values.map(([key]) => key))}`,
+  maskPath: (paths) => `hide ${listOf(paths)}`,
   makeReadonly: (path) => `make ${path} read-only`,
-  makeDirectory: (path) => `make the working directory ${path} if it is missing`,
+  makeDirectory: (path) => `make the working directory ${path} where it is missing`,
   makeRootReadonly: () => "make the root file system read-only",
   pivotRoot: (how) =>
-    how === "pivot" ? "swap the root file systems and let go of the host's" : "put the root file system over the host's and change the root",
-  setUmask: (umask) => `set the umask ${umask.toString(8).padStart(4, "0")}`,
-  forbidNewPrivileges: () => "forbid new privileges",
-  loadSeccomp: ({ rules, defaultAction }) => `load the seccomp filter (${rules.length} rules, else ${defaultAction.kind})`,
-  dropBoundingSet: (keep) => `drop all capabilities from the bounding set but ${keep.length === 0 ? "none" : keep.join(" ")}`,
-  setIds: ({ user, cwd }) => `enter ${cwd} and become uid ${user.uid}, gid ${user.gid}${describeGroups(user.additionalGids)}`,
-  setCapabilities: ({ effective }) => `keep ${effective.length} effective capabilities`,
+    how === "pivot"
+      ? "exchange the root for the container's, and let go of the host's"
+      : "move the container's root file system over the host's, and change the root to it",
+  setUmask: (umask) => `set the umask to ${octal(umask)}`,
+  forbidNewPrivileges: () => "forbid the process, for ever, to gain privileges by execve",
+  loadSeccomp: ({ rules }) => `load the seccomp filter, which was made of ${countOf(rules.length, "rule")}`,
+  dropBoundingSet: (keep) =>
+    keep.length === 0 ? "drop every capability from the bounding set" : `drop every capability from the bounding set but ${keep.length}`,
+  setIds: ({ user, cwd }) => `enter the directory ${cwd} and become uid ${user.uid}, gid ${user.gid}${groupsOf(user.additionalGids)}`,
+  setCapabilities: ({ effective }) => `set the capability sets, ${effective.length === 0 ? "none" : effective.length} effective`,
 };
 
 /** The phrase of a step, which reads on after "it will" and "cannot". */
@@ -50,11 +59,6 @@ export function phraseOf(step: Step): string {
   return phrase(step.with);
 }
 
-function describeGroups(groups: readonly number[]): string {
-  return groups.length === 0 ? "" : `, groups ${groups.join(" ")}`;
-}
-
-function describeRules(rules: readonly DeviceRule[]): string {
-  if (rules.length === 0) return "the default ones";
-  return rules.map((rule) => `${rule.allow ? "+" : "-"}${rule.type} ${rule.major ?? "*"}:${rule.minor ?? "*"}`).join(", ");
+function groupsOf(groups: readonly number[]): string {
+  return groups.length === 0 ? " and no other group" : ` and the groups ${listOf(groups.map(String))}`;
 }

@@ -109,9 +109,16 @@ function tryEnable(sys: Sys, cgroup: Fd, controller: string): void {
   }
 }
 
+/** Writes one value; where this kernel lacks the file, what the setting says of that. */
 export function writeCgroup({ sys }: Scene, order: { readonly place: CgroupPlace; readonly setting: CgroupSetting }): void {
   using cgroup = openCgroup(sys, order.place);
-  writeCgroupFile(sys, cgroup, order.setting.file, order.setting.value);
+  const { file, value, whenMissing } = order.setting;
+  try {
+    writeCgroupFile(sys, cgroup, file, value);
+  } catch (error) {
+    if (whenMissing === undefined || !isErrno(error, "ENOENT")) throw error;
+    if (whenMissing !== "skip") writeCgroupFile(sys, cgroup, whenMissing.file, whenMissing.value);
+  }
 }
 
 /** Loads and attaches the device filter: no rule means the defaults, never everything (GHSA-g54h-m393-cpwq). */

@@ -4,11 +4,12 @@
  *
  * For each kind of access that is asked for (read, write, mknod) the last rule that speaks of it and of the device
  * decides; where none does it is denied, even if there are no rules at all (GHSA-g54h-m393-cpwq). An open for reading
- * and writing needs both. That is what runc makes of cgroup v1 (libcontainer/cgroups/devices) wherever runc has an
- * answer, with these differences, all but the first towards denial:
+ * and writing needs both. Where runc's emulation of cgroup v1 (libcontainer/cgroups/devices) answers otherwise:
  * - a hole in an earlier, wider rule is honoured; runc refuses such rules, because cgroup v1 ignored them;
+ * - a wider rule that denies also takes what an earlier, narrower one allowed; for runc it is without effect;
  * - a rule that denies writing also stops an open for both; runc's filter lets that pass;
- * - `a` with a major, a minor or less than rwm allows just that; runc takes it for everything.
+ * - an open for both may be allowed by two rules, one for each; runc wants one rule, but two opens were possible;
+ * - `a` that allows with a major, a minor or less than rwm allows just that; runc takes it for everything.
  */
 
 import type { DeviceRule } from "../spec/spec.ts";

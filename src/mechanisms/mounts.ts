@@ -2,6 +2,7 @@
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
+  MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
@@ -11,7 +12,7 @@ import {
 } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
 import { statOf } from "../sys/files.ts";
-import { findIn, isDirectory, isSymlink, makeDirectoryIn, makeFileIn, splitPath } from "../sys/root.ts";
+import { findIn, isDirectory, isSymlink, makeDirectoryIn, makeFileIn, openIn, splitPath } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { rootOf, step, type Plan, type Scene, type Step } from "../plan/step.ts";
 import type { Facts } from "../facts/facts.ts";
@@ -34,8 +35,34 @@ export function* planMounts(spec: Spec, facts: Facts, options: InitOptions): Pla
     const source = sourceOf(mount, spec, facts, options);
     // Without a wish of its own a bind follows the root's propagation, as a mount made inside would.
     const propagation = mount.propagation ?? (source === undefined ? undefined : spec.rootfsPropagation);
-    yield step("mount", { mount, source, propagation }, "config#configMounts");
+    yield step("mount", { mount: isSealedLater(mount) ? writable(mount) : mount, source, propagation }, "config#configMounts");
   }
+}
+
+/** A read-only tmpfs is made so when everything below it is in place: as runc does, for /dev above all. */
+export function* planSeals(spec: Spec): Plan {
+  for (const mount of spec.mounts) {
+    if (isSealedLater(mount)) yield step("sealMount", mount.destination, "config#configMounts");
+  }
+}
+
+function isSealedLater({ type, bind, attr }: Mount): boolean {
+  return type === "tmpfs" && bind === "no" && ((attr.set | attr.recursiveSet) & MOUNT_ATTR_RDONLY) !== 0;
+}
+
+function writable(mount: Mount): Mount {
+  const { set, clear, recursiveSet, recursiveClear } = mount.attr;
+  return {
+    ...mount,
+    attr: { set: set & ~MOUNT_ATTR_RDONLY, clear, recursiveSet: recursiveSet & ~MOUNT_ATTR_RDONLY, recursiveClear },
+    flags: mount.flags.filter((flag) => flag !== "ro"),
+  };
+}
+
+/** Makes the mount that `path` is the root of read-only. */
+export function sealMount(scene: Scene, path: string): void {
+  using target = openIn(scene.sys, rootOf(scene), path, O_PATH | O_DIRECTORY);
+  scene.sys.mountSetattr(target, 0, MOUNT_ATTR_RDONLY, 0, 0);
 }
 
 /**

@@ -27,7 +27,11 @@ export const PROPAGATION = {
 } as const satisfies Record<Propagation, number>;
 
 export function* planRoot(spec: Spec): Plan {
-  yield step("setPropagation", spec.rootfsPropagation, "config-linux#configLinuxRootfsMountPropagation");
+  // pivot_root(2) wants no shared mount around it, and nothing that is mounted from here on may reach the host: slaves
+  // and private mounts do. A root that is to be shared becomes so at the end, see planPivot.
+  const { type } = spec.rootfsPropagation;
+  const first = type === "shared" || type === "unbindable" ? { type: "slave" as const, recursive: true } : spec.rootfsPropagation;
+  yield step("setPropagation", { ...first, recursive: true }, "config-linux#configLinuxRootfsMountPropagation");
   yield step("mountRoot", spec.root, "config#configRoot");
 }
 
@@ -41,7 +45,6 @@ export function* planReadonlyRoot(spec: Spec): Plan {
 
 export function* planPivot(spec: Spec, options: InitOptions): Plan {
   yield step("pivotRoot", options.pivot ? "pivot" : "chroot", "man:pivot_root(2)");
-  // The root was made private to be moved; what config.json wants to be shared becomes so now.
   if (spec.rootfsPropagation.type === "shared" || spec.rootfsPropagation.type === "unbindable") {
     yield step("setPropagation", spec.rootfsPropagation, "config-linux#configLinuxRootfsMountPropagation");
   }
@@ -60,31 +63,12 @@ export function setPropagation({ sys }: Scene, { type, recursive }: Spec["rootfs
 export function mountRoot(scene: Scene, root: Root): void {
   const { sys } = scene;
   using place = openPath(sys, root.path);
-  // pivot_root(2) wants a parent that is not shared; and a copy of a private mount is private, so that nothing that
-  // is mounted below the root can reach the host.
-  makeParentPrivate(scene, root.path);
   const tree =
     root.overlay === undefined
       ? sys.openTree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE)
       : mountOverlay(sys, root.overlay);
   sys.moveMount(tree, place);
   scene.root = tree;
-}
-
-/** Makes the mount private that the root's place lies in. */
-function makeParentPrivate({ sys }: Scene, path: string): void {
-  let directory = path;
-  for (;;) {
-    using place = openPath(sys, directory);
-    try {
-      return sys.mountSetattr(place, 0, 0, 0, MS_PRIVATE);
-    } catch (error) {
-      // EINVAL: this directory is not the root of a mount; the mount that holds it is further up.
-      if (directory === "/") throw error;
-    }
-    const slash = directory.lastIndexOf("/");
-    directory = slash <= 0 ? "/" : directory.slice(0, slash);
-  }
 }
 
 /** The working directory, made inside the root (CVE-2026-55686), before the root can become read-only. */

@@ -4,7 +4,7 @@ import { planCgroup, planDeviceFilter, planLimits } from "../mechanisms/cgroup2.
 import { planIds, planNoNewPrivileges } from "../mechanisms/credentials.ts";
 import { planDevices } from "../mechanisms/devices.ts";
 import { planMasks } from "../mechanisms/masks.ts";
-import { planMounts } from "../mechanisms/mounts.ts";
+import { planMounts, planSeals } from "../mechanisms/mounts.ts";
 import { planNames, planNamespaces, planSession } from "../mechanisms/namespaces.ts";
 import { planPivot, planReadonlyRoot, planRoot, planWorkingDirectory } from "../mechanisms/rootfs.ts";
 import { planSeccomp } from "../mechanisms/seccomp.ts";
@@ -33,6 +33,7 @@ export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan 
   yield* planSysctl(spec);
   yield* planMasks(spec);
   yield* planWorkingDirectory(spec);
+  yield* planSeals(spec);
   yield* planReadonlyRoot(spec);
   yield* planPivot(spec, options);
   yield* planCredentials(spec.process, spec.seccomp);

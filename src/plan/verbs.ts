@@ -4,7 +4,7 @@ import { dropBoundingSet, setCapabilities } from "../mechanisms/capabilities.ts"
 import { forbidNewPrivileges, setIds, setUmask } from "../mechanisms/credentials.ts";
 import { linkDevices, makeDevice } from "../mechanisms/devices.ts";
 import { makeReadonly, maskPath } from "../mechanisms/masks.ts";
-import { mount } from "../mechanisms/mounts.ts";
+import { mount, sealMount } from "../mechanisms/mounts.ts";
 import {
   bringUpLoopback,
   enterCgroupNamespace,
@@ -36,6 +36,7 @@ export const verbs = {
   setPropagation,
   mountRoot,
   mount,
+  sealMount,
   makeDevice,
   linkDevices,
   runHooks,

@@ -1,7 +1,7 @@
 /** A JSON document whose text comes from outside → whatever `build` makes of it. */
 
 import { SpecError } from "./error.ts";
-import { parseExactJson, parseJson } from "./json.ts";
+import { parseAcceptedJson, parseExactJson, parseJson } from "./json.ts";
 import { asObject, entryOf, InexactNumber, quote } from "./reader.ts";
 import type { JsonObject } from "./reader.ts";
 
@@ -21,7 +21,7 @@ export function readDocument<T>(text: string, build: (object: JsonObject) => T):
   } catch (error) {
     if (!(error instanceof InexactNumber)) throw error;
     // Rare (RLIM_INFINITY, say), so the common case pays nothing for it.
-    return build(asObject(parseExactJson(text), ""));
+    return build(asObject(parseAcceptedJson(text), ""));
   }
 }
 
@@ -35,7 +35,8 @@ function mayHaveNul(text: string): boolean {
 
 function refuseNul(value: unknown, at: string): void {
   if (typeof value === "string") {
-    if (value.includes("\0")) throw new SpecError(at, `must not contain NUL: current value is ${quote(value)}`);
+    if (!value.includes("\0")) return;
+    throw new SpecError(shorten(at), `must not contain NUL: current value is ${quote(value)}`);
   } else if (Array.isArray(value)) {
     for (const [index, entry] of value.entries()) refuseNul(entry, `${at}[${index}]`);
   } else if (typeof value === "object" && value !== null) {
@@ -48,8 +49,14 @@ function refuseNul(value: unknown, at: string): void {
 
 /** Keys of maps are free text, names of properties are words. */
 function placeOf(at: string, key: string): string {
+  if (key.length > 40) return entryOf(at, key);
   for (const character of key) if (!isLetter(character)) return entryOf(at, key);
   return at === "" ? key : `${at}.${key}`;
+}
+
+/** Nobody knows how deep what nobody reads is nested. */
+function shorten(at: string): string {
+  return at.length > 1000 ? `${at.slice(0, 1000)}…` : at;
 }
 
 function isLetter(character: string): boolean {

@@ -29,16 +29,26 @@ export function parseExactJson(text: string): unknown {
   if (text.length > MAX_LENGTH) {
     throw new SpecError("", `JSON text must not be longer than ${MAX_LENGTH} characters: it has ${text.length}`);
   }
-  const cursor: Cursor = { text, at: 0 };
-  skipSpace(cursor);
-  const value = parseValue(cursor, 1);
-  if (cursor.at < text.length) throw malformed(cursor, "the end of the text");
-  return value;
+  return parseWhole({ text, at: 0, accepted: false });
+}
+
+/** The same, faster, for a text that JSON.parse has accepted. */
+export function parseAcceptedJson(text: string): unknown {
+  return parseWhole({ text, at: 0, accepted: true });
 }
 
 interface Cursor {
   readonly text: string;
   at: number;
+  /** Whether strings are known to be well-formed. */
+  readonly accepted: boolean;
+}
+
+function parseWhole(cursor: Cursor): unknown {
+  skipSpace(cursor);
+  const value = parseValue(cursor, 1);
+  if (cursor.at < cursor.text.length) throw malformed(cursor, "the end of the text");
+  return value;
 }
 
 /**
@@ -130,8 +140,20 @@ function parseArray(cursor: Cursor, depth: number): unknown[] {
 }
 
 function parseString(cursor: Cursor): string {
-  const { text } = cursor;
   const start = cursor.at;
+  if (cursor.accepted) {
+    const end = cursor.text.indexOf('"', start + 1);
+    const plain = cursor.text.slice(start + 1, end);
+    if (!plain.includes("\\")) {
+      cursor.at = end + 1;
+      return plain;
+    }
+  }
+  return parseAnyString(cursor, start);
+}
+
+function parseAnyString(cursor: Cursor, start: number): string {
+  const { text } = cursor;
   let escaped = false;
   let at = start + 1;
   for (; ; at++) {
@@ -210,11 +232,15 @@ function take(cursor: Cursor, character: string): boolean {
 }
 
 function skipSpace(cursor: Cursor): void {
+  const { text } = cursor;
+  let { at } = cursor;
   for (;;) {
-    const code = cursor.text.charCodeAt(cursor.at);
-    if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
-    cursor.at++;
+    const code = text.charCodeAt(at);
+    // The first comparison is enough for nearly all that is no space; NaN, the end of the text, fails the others.
+    if (code > 0x20 || (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09)) break;
+    at++;
   }
+  cursor.at = at;
 }
 
 function malformed(cursor: Cursor, expected: string): SpecError {

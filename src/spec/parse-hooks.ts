@@ -1,11 +1,12 @@
 /** `hooks` of config.json: config#posix-platform-hooks. */
 
 import { absolutePathIn, integerIn, listIn, objectIn, requiredStringIn, stringsIn } from "./reader.ts";
-import type { JsonObject } from "./reader.ts";
+import type { JsonObject, Range } from "./reader.ts";
 import type { Hook, HookStage, Spec } from "./spec.ts";
 
-/** Seconds that a 32-bit count of milliseconds holds; 24 days are as good as for ever. */
+/** Seconds whose milliseconds still fit 32 bits; 24 days are as good as any longer time. */
 const MAX_TIMEOUT = 2147483;
+const TIMEOUT: Range = { min: 1, max: Number.MAX_SAFE_INTEGER };
 
 /** The hooks of each stage in their order. */
 export function parseHooks(config: JsonObject): Spec["hooks"] {
@@ -29,11 +30,12 @@ function parseHook(raw: JsonObject, at: string): Hook {
   // Not cleaned: it is executed on the host as it stands, and symbolic links may make ".." mean something.
   const path = absolutePathIn(raw, "path", at) ?? "";
   const args = stringsIn(raw, "args", at);
+  const timeout = integerIn(raw, "timeout", at, TIMEOUT);
   return {
     path,
     // execv(3) semantics, so the first is the hook's own name; without any, the path is it.
     args: args.length === 0 ? [path] : args,
     env: stringsIn(raw, "env", at),
-    timeout: integerIn(raw, "timeout", at, { min: 1, max: MAX_TIMEOUT }),
+    timeout: timeout === undefined ? undefined : Math.min(timeout, MAX_TIMEOUT),
   };
 }

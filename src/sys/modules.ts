@@ -7,4 +7,11 @@ export interface Modules {
   "commands-kill": typeof import("../commands/kill.ts");
   "commands-delete": typeof import("../commands/delete.ts");
   "commands-state": typeof import("../commands/state.ts");
+  "commands-list": typeof import("../commands/list.ts");
+  "commands-ps": typeof import("../commands/ps.ts");
+  "commands-spec": typeof import("../commands/spec.ts");
+  "commands-features": typeof import("../commands/features.ts");
+  "commands-help": typeof import("../commands/help.ts");
+  "trace": typeof import("../commands/trace.ts");
+  "seccomp": typeof import("../mechanisms/seccomp-compile.ts");
 }

@@ -1,18 +1,25 @@
-//! The engine's memory: one arena at a fixed address, with its book-keeping inside. Nothing outside it points into it but
-//! the two roots that `engine` keeps, so that its bytes are the whole state of the engine.
+//! The memory of engine and host: one arena at a fixed address, with its book-keeping and the roots inside. Nothing outside it points
+//! into it and it points to nothing but the program's own code and constants, so that its bytes are the whole state of the
+//! engine: `scripts/build` runs the program's top level once and stores the arena's bytes in the binary. A start then finds
+//! the engine as it was left.
 //!
 //! Blocks come from size classes with a free list each, else from the end of what was used so far. There is one thread,
 //! so there is no lock, and a fork of the process has a working copy.
 
-use qjs_sys::{JSMallocFunctions, size_t};
+use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
 use std::{
+    alloc::{GlobalAlloc, Layout},
     cell::UnsafeCell,
     ffi::c_void,
     ptr::{self, NonNull},
+    slice,
 };
 
-/// More than any config.json needs: the engine answers "out of memory" beyond it. Pages are the kernel's until touched.
-const SIZE: usize = 40 << 20;
+/// What the binary has room for: the program after its top level, and some of what a command needs.
+const STORED: usize = 2 << 20;
+/// What a command can use beyond it: more than any config.json needs. The engine answers "out of memory" then. Pages
+/// are the kernel's until touched.
+const GROWTH: usize = 40 << 20;
 /// Classes below this size are 16 bytes apart; above, four to each doubling.
 const SMALL: usize = 1024;
 const SMALL_CLASSES: usize = SMALL / 16 + 1;
@@ -20,25 +27,78 @@ const CLASSES: usize = SMALL_CLASSES + 4 * 16;
 /// In front of each block: its class, so that free and realloc know its size.
 const HEADER: usize = 8;
 
+/// Where the program is found after its top level.
+#[derive(Clone, Copy)]
+pub struct Roots {
+    pub runtime: *mut JSRuntime,
+    pub context: *mut JSContext,
+    /// The exported `main`.
+    pub main: JSValue,
+    /// The object of native calls.
+    pub native: JSValue,
+    /// The namespaces of the modules that were loaded, by name.
+    pub loaded: JSValue,
+    pub fd_class: u32,
+    /// Whether regular expressions have been added to the engine.
+    pub reg_exp: bool,
+}
+
 #[repr(C, align(4096))]
 struct Arena {
-    used: usize,
+    roots: Option<Roots>,
+    /// How much of `bytes` and of the growth is in use.
+    used: [usize; 2],
     free: [*mut FreeBlock; CLASSES],
-    bytes: [u8; SIZE],
+    bytes: Bytes,
 }
+
+#[repr(C, align(16))]
+struct Bytes([u8; STORED]);
+
+#[repr(C, align(4096))]
+struct Growth([u8; GROWTH]);
 
 #[repr(C)]
 struct FreeBlock {
     next: *mut FreeBlock,
 }
 
-struct Shared(UnsafeCell<Arena>);
+struct Shared<T>(UnsafeCell<T>);
 
 // SAFETY: the process has one thread, for ever (design: one thread, no async).
-unsafe impl Sync for Shared {}
+unsafe impl<T> Sync for Shared<T> {}
 
-static ARENA: Shared =
-    Shared(UnsafeCell::new(Arena { used: 0, free: [ptr::null_mut(); CLASSES], bytes: [0; SIZE] }));
+/// In a section of its own, whose address the build script fixes and whose contents `scripts/build` replaces.
+#[unsafe(link_section = ".arena")]
+static ARENA: Shared<Arena> = Shared(UnsafeCell::new(Arena {
+    roots: None,
+    used: [0; 2],
+    free: [ptr::null_mut(); CLASSES],
+    bytes: Bytes([0; STORED]),
+}));
+
+static MORE: Shared<Growth> = Shared(UnsafeCell::new(Growth([0; GROWTH])));
+
+/// The roots, once the program's top level has run, here or when the binary was built.
+#[must_use]
+pub fn roots() -> Option<Roots> {
+    // SAFETY: one thread; nobody holds a reference into the arena.
+    unsafe { arena().as_ref() }.roots
+}
+
+pub fn set_roots(roots: Roots) {
+    // SAFETY: as above.
+    unsafe { arena().as_mut() }.roots = Some(roots);
+}
+
+/// The arena's bytes, to be stored in the binary; none where more than those is in use.
+#[must_use]
+pub fn image() -> Option<&'static [u8]> {
+    // SAFETY: as above.
+    let grown = unsafe { arena().as_ref() }.used[1];
+    // SAFETY: the arena is plain memory of this size, and the process does nothing else with it any more.
+    (grown == 0).then(|| unsafe { slice::from_raw_parts(arena().as_ptr().cast(), size_of::<Arena>()) })
+}
 
 /// What `JS_NewRuntime2` wants to know.
 pub static FUNCTIONS: JSMallocFunctions = JSMallocFunctions {
@@ -75,7 +135,7 @@ fn arena() -> NonNull<Arena> {
 }
 
 unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
-    let Some(total) = usize::try_from(size).ok().filter(|size| *size < SIZE).map(|size| size + HEADER) else {
+    let Some(total) = usize::try_from(size).ok().filter(|size| *size < GROWTH).map(|size| size + HEADER) else {
         return ptr::null_mut();
     };
     let (class, bytes) = class_of(total);
@@ -87,18 +147,26 @@ unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
         arena.free[class] = unsafe { (*head).next };
         return head.cast();
     }
-    // The first block's payload is 16-aligned: it begins 8 bytes into the array, and all sizes are multiples of 16.
-    let start = arena.used + (16 - HEADER);
-    if start + bytes > SIZE {
-        return ptr::null_mut();
-    }
-    arena.used += bytes;
-    // SAFETY: within the array, as was just checked.
-    let block = unsafe { arena.bytes.as_mut_ptr().add(start) };
+    let Some(block) = extend(arena, bytes) else { return ptr::null_mut() };
     // SAFETY: the header's 8 bytes belong to this block.
     unsafe { block.cast::<usize>().write(class) };
     // SAFETY: the class is larger than its header.
     unsafe { block.add(HEADER) }.cast()
+}
+
+/// A new block from the end of what is used: of the stored bytes, else of the growth. The first payload is 16-aligned: it
+/// begins 8 + 8 bytes into the memory, and all sizes are multiples of 16.
+fn extend(arena: &mut Arena, bytes: usize) -> Option<*mut u8> {
+    let regions = [(arena.bytes.0.as_mut_ptr(), STORED), (MORE.0.get().cast::<u8>(), GROWTH)];
+    for ((base, size), used) in regions.into_iter().zip(&mut arena.used) {
+        let start = *used + (16 - HEADER);
+        if start + bytes <= size {
+            *used += bytes;
+            // SAFETY: within the region, as was just checked.
+            return Some(unsafe { base.add(start) });
+        }
+    }
+    None
 }
 
 unsafe extern "C" fn calloc(opaque: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
@@ -165,13 +233,41 @@ unsafe extern "C" fn usable_size(block: *const c_void) -> size_t {
     (size_of_class(unsafe { class_at(block) }) - HEADER) as size_t
 }
 
+/// The host's own allocations come from the arena too: musl's allocator maps and unmaps memory for each larger one.
+struct Heap;
+
+// SAFETY: the functions keep the contract; a larger alignment than the arena's is not served.
+unsafe impl GlobalAlloc for Heap {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.align() > 16 {
+            return ptr::null_mut();
+        }
+        // SAFETY: as for the engine.
+        unsafe { malloc(ptr::null_mut(), layout.size() as size_t) }.cast()
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
+        // SAFETY: the block came from alloc.
+        unsafe { free(ptr::null_mut(), block.cast()) };
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, _layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the block came from alloc, with an alignment that every block has.
+        unsafe { realloc(ptr::null_mut(), block.cast(), size as size_t) }.cast()
+    }
+}
+
+#[cfg(not(test))]
+#[global_allocator]
+static HEAP: Heap = Heap;
+
 #[cfg(test)]
 mod tests {
-    use super::{CLASSES, SIZE, class_of, size_of_class};
+    use super::{CLASSES, GROWTH, class_of, size_of_class};
 
     #[test]
     fn a_class_holds_every_size_that_is_put_into_it() {
-        for total in (16..5000).chain([65536, 65537, 1 << 20, (1 << 20) + 1, SIZE]) {
+        for total in (16..5000).chain([65536, 65537, 1 << 20, (1 << 20) + 1, GROWTH]) {
             let (class, bytes) = class_of(total);
             assert!(bytes >= total && bytes % 16 == 0 && class < CLASSES, "{total} in {bytes}");
             assert_eq!(size_of_class(class), bytes, "{total}");

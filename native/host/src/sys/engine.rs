@@ -1,7 +1,8 @@
 //! The engine: a quickjs-ng without parser, its memory in the arena, its modules compiled when the program was built.
 
 use super::{
-    FAMILIES, arena,
+    FAMILIES,
+    arena::{self, Roots},
     fd,
     value::{self, Context, Ret},
 };
@@ -21,10 +22,39 @@ const STACK: u32 = 4 << 20;
 /// The modules, for the loader: the engine has room for one pointer.
 static MODULES: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
-/// Runs the module `main`: calls its export `main(native, args, env)` and gives the exit status that it answers.
-/// An exception that it lets out is a defect of the program: its text and stack are printed, and the status is 70.
+/// The engine seeds Math.random, which nothing uses, and its hash tables with the time of day. The stored heap is to be the
+/// same in every build.
+#[unsafe(no_mangle)]
+extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut c_void) -> c_int {
+    // SAFETY: the engine passes a struct of its own.
+    unsafe { time.write(libc::timeval { tv_sec: 1, tv_usec: 0 }) };
+    0
+}
+
+/// Runs the program: calls the export `main(native, args, env)` of the module `main` and gives the exit status that it
+/// answers. An exception that it lets out is a defect of the program: its text and stack are printed, the status is 70.
 #[must_use]
 pub fn run(modules: &'static [Module], args: Vec<String>, env: Vec<String>) -> u8 {
+    let Some(roots) = arena::roots().or_else(|| boot(modules, &["main"])) else { return 70 };
+    fd::restore(roots.fd_class);
+    // SAFETY: the roots are those of a living engine.
+    unsafe { q::JS_UpdateStackTop(roots.runtime) };
+    // SAFETY: as above.
+    let answer = unsafe { call_main(&roots, args, env) };
+    // SAFETY: the value is alive.
+    if unsafe { q::JS_IsException(answer) } {
+        // SAFETY: the context is alive.
+        unsafe { report(roots.context) };
+        return 70;
+    }
+    let mut status = 0_i32;
+    // SAFETY: all are alive, `status` is ours.
+    unsafe { q::JS_ToInt32(roots.context, &raw mut status, answer) };
+    u8::try_from(status).unwrap_or(255)
+}
+
+/// Makes the engine and evaluates the modules of `names`, of which the first exports `main`. None: it has been reported.
+fn boot(modules: &'static [Module], names: &[&str]) -> Option<Roots> {
     let modules = Box::leak(Box::new(modules));
     MODULES.store((&raw mut *modules).cast(), Ordering::Relaxed);
     // SAFETY: the functions keep the contract of the C library's, and live for ever.
@@ -41,19 +71,50 @@ pub fn run(modules: &'static [Module], args: Vec<String>, env: Vec<String>) -> u
     // SAFETY: the context was just made.
     unsafe { intrinsics(context) };
     // SAFETY: both are alive and this is the first time.
-    unsafe { fd::register(runtime, context) };
+    let fd_class = unsafe { fd::register(runtime, context) };
     // SAFETY: the context is alive.
-    let answer = unsafe { call_main(context, args, env) };
-    // SAFETY: the value is alive.
-    if unsafe { q::JS_IsException(answer) } {
+    let (native, loaded) = unsafe { (natives(context), q::JS_NewObject(context)) };
+    let mut roots = Roots { runtime, context, main: q::JS_UNDEFINED, native, loaded, fd_class, reg_exp: false };
+    arena::set_roots(roots);
+    if names.len() > 1 {
         // SAFETY: the context is alive.
-        unsafe { report(context) };
+        roots.reg_exp = unsafe { add_reg_exp(context) };
+    }
+    for name in names {
+        // SAFETY: the context is alive.
+        let namespace = unsafe { import(context, name) };
+        // SAFETY: the value is alive.
+        if unsafe { q::JS_IsException(namespace) } {
+            // SAFETY: the context is alive.
+            unsafe { report(context) };
+            return None;
+        }
+        if *name == "main" {
+            // SAFETY: as above; the name ends in NUL.
+            roots.main = unsafe { q::JS_GetPropertyStr(context, namespace, c"main".as_ptr()) };
+        }
+    }
+    arena::set_roots(roots);
+    Some(roots)
+}
+
+/// Evaluates every module that the program can load and writes the arena to `path`, for `scripts/build`.
+fn store(modules: &'static [Module], path: &str) -> u8 {
+    let names: Vec<&str> = modules.iter().map(|(name, _)| *name).filter(|name| !name.starts_with("chunk-")).collect();
+    if boot(modules, &names).is_none() {
         return 70;
     }
-    let mut status = 0_i32;
-    // SAFETY: all are alive, `status` is ours.
-    unsafe { q::JS_ToInt32(context, &raw mut status, answer) };
-    u8::try_from(status).unwrap_or(255)
+    match arena::image().map(|image| std::fs::write(path, image)) {
+        Some(Ok(())) => 0,
+        Some(Err(error)) => {
+            eprintln!("tsrun: cannot write {path}: {error}");
+            1
+        }
+        None => {
+            eprintln!("tsrun: the program's heap is larger than the room in the binary: raise STORED in arena.rs");
+            1
+        }
+    }
 }
 
 /// What the program uses of the language. RegExp is left out on purpose; see `enableRegExp`.
@@ -76,25 +137,16 @@ unsafe fn intrinsics(context: Context) {
 }
 
 /// # Safety
-/// `context` must be alive.
-unsafe fn call_main(context: Context, args: Vec<String>, env: Vec<String>) -> q::JSValue {
+/// `roots` must be those of a living engine.
+unsafe fn call_main(roots: &Roots, args: Vec<String>, env: Vec<String>) -> q::JSValue {
+    let context = roots.context;
     // SAFETY: the caller vouches for `context`.
-    let namespace = unsafe { import(context, "main") };
-    // SAFETY: the value is alive.
-    if unsafe { q::JS_IsException(namespace) } {
-        return namespace;
-    }
-    // SAFETY: as above; the name ends in NUL.
-    let main = unsafe { q::JS_GetPropertyStr(context, namespace, c"main".as_ptr()) };
-    // SAFETY: the caller vouches for `context`.
-    let native = unsafe { natives(context) };
-    // SAFETY: as above.
     let args = unsafe { args.give(context) };
     // SAFETY: as above.
     let env = unsafe { env.give(context) };
-    let mut arguments = [native, args, env];
+    let mut arguments = [roots.native, args, env];
     // SAFETY: all values are alive.
-    unsafe { q::JS_Call(context, main, q::JS_UNDEFINED, 3, arguments.as_mut_ptr()) }
+    unsafe { q::JS_Call(context, roots.main, q::JS_UNDEFINED, 3, arguments.as_mut_ptr()) }
 }
 
 /// The object whose functions are the table of native calls, and `load` and `enableRegExp`.
@@ -125,17 +177,43 @@ unsafe extern "C" fn load_call(context: Context, _: q::JSValue, count: c_int, va
     // SAFETY: as above.
     match unsafe { <CString as value::Arg>::take(context, name) } {
         // SAFETY: as above.
-        Ok(name) => unsafe { import(context, &name.to_string_lossy()) },
+        Ok(name) => unsafe { loaded(context, &name) },
         // SAFETY: as above.
         Err(mismatch) => unsafe { value::throw_mismatch(context, c"load", &mismatch) },
     }
 }
 
-/// Regular expressions, for the help texts' library only: none is ever applied to text from outside.
+/// The namespace of a module, from the first time on always the same.
+///
+/// # Safety
+/// `context` must be alive.
+unsafe fn loaded(context: Context, name: &CStr) -> q::JSValue {
+    let Some(roots) = arena::roots() else { return q::JS_UNDEFINED };
+    // SAFETY: the roots are alive; the name ends in NUL.
+    let known = unsafe { q::JS_GetPropertyStr(context, roots.loaded, name.as_ptr()) };
+    // SAFETY: the value is alive.
+    if !unsafe { q::JS_IsUndefined(known) } {
+        return known;
+    }
+    // SAFETY: the caller vouches for `context`.
+    unsafe { import(context, &name.to_string_lossy()) }
+}
+
+/// Regular expressions, for libraries that serve help and traces: none is ever applied to text from outside.
 unsafe extern "C" fn enable_reg_exp(context: Context, _: q::JSValue, _: c_int, _: *mut q::JSValue) -> q::JSValue {
-    // SAFETY: the engine passes a living context.
-    unsafe { q::JS_AddIntrinsicRegExp(context) };
+    if let Some(mut roots) = arena::roots().filter(|roots| !roots.reg_exp) {
+        // SAFETY: the engine passes a living context.
+        roots.reg_exp = unsafe { add_reg_exp(context) };
+        arena::set_roots(roots);
+    }
     q::JS_UNDEFINED
+}
+
+/// # Safety
+/// `context` must be alive.
+unsafe fn add_reg_exp(context: Context) -> bool {
+    // SAFETY: the caller vouches for `context`.
+    unsafe { q::JS_AddIntrinsicRegExp(context) == 0 }
 }
 
 /// Evaluates a module and gives its namespace. No module awaits at its top level, so it has ended when this returns.
@@ -165,7 +243,14 @@ unsafe fn import(context: Context, name: &str) -> q::JSValue {
         return unsafe { q::JS_Throw(context, reason) };
     }
     // SAFETY: the definition is in the engine's list.
-    unsafe { q::JS_GetModuleNamespace(context, definition) }
+    let namespace = unsafe { q::JS_GetModuleNamespace(context, definition) };
+    if let (Some(roots), Ok(name)) = (arena::roots(), CString::new(name)) {
+        // SAFETY: one more reference, which is given away to the object.
+        let held = unsafe { q::JS_DupValue(context, namespace) };
+        // SAFETY: all are alive.
+        unsafe { q::JS_SetPropertyStr(context, roots.loaded, name.as_ptr(), held) };
+    }
+    namespace
 }
 
 /// # Safety
@@ -242,6 +327,11 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argv: *const *cons
     }
     // SAFETY: the C library vouches for both.
     let args = unsafe { strings(argv, usize::try_from(count).unwrap_or(0)) };
+    if let (None, [_, option, path]) = (arena::roots(), args.as_slice())
+        && option == "--store-heap"
+    {
+        return store(modules, path).into();
+    }
     let env = std::env::vars_os()
         .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
         .collect();

@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-/// Given out by the engine in the order of asking: the same number in each process.
+/// Given out by the engine in the order of asking; one of the arena's roots.
 static CLASS: AtomicU32 = AtomicU32::new(0);
 
 pub const DECLARATION: &str = "/** A descriptor with one owner: closed when its scope ends, or by `take` given away. */
@@ -28,11 +28,16 @@ pub(super) fn class() -> q::JSClassID {
     CLASS.load(Ordering::Relaxed)
 }
 
-/// Makes the class known to the engine.
+/// The class's number in an engine that was found in the binary.
+pub fn restore(id: q::JSClassID) {
+    CLASS.store(id, Ordering::Relaxed);
+}
+
+/// Makes the class known to the engine; gives its number.
 ///
 /// # Safety
 /// `context` must be alive, and this must be called once.
-pub unsafe fn register(runtime: *mut q::JSRuntime, context: Context) {
+pub unsafe fn register(runtime: *mut q::JSRuntime, context: Context) -> q::JSClassID {
     let mut id: q::JSClassID = 0;
     // SAFETY: `runtime` is alive and `id` ours.
     unsafe { q::JS_NewClassID(runtime, &raw mut id) };
@@ -58,6 +63,7 @@ pub unsafe fn register(runtime: *mut q::JSRuntime, context: Context) {
     unsafe { q::JS_DefinePropertyValue(context, prototype, q::JS_ATOM_Symbol_dispose, dispose, 0) };
     // SAFETY: `prototype` is given away.
     unsafe { q::JS_SetClassProto(context, id, prototype) };
+    id
 }
 
 type Function = unsafe extern "C" fn(Context, q::JSValue, c_int, *mut q::JSValue) -> q::JSValue;

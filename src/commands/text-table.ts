@@ -1,0 +1,12 @@
+/** Columns of text, as runc prints them: at least 12 wide, three blanks between, the last as long as it is. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const columns = rows[0]?.length ?? 0;
+  const widths = Array.from({ length: columns }, (_, column) =>
+    Math.max(12, ...rows.map((row) => (row[column] ?? "").length + 3)),
+  );
+  return rows.map((row) => `${row.map((cell, column) => padded(cell, column, widths)).join("")}\n`).join("");
+}
+
+function padded(cell: string, column: number, widths: readonly number[]): string {
+  return column === widths.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
+}

@@ -1,0 +1,33 @@
+/** All that a story depends on: the container, the host, and what the command line says. */
+import { cgroupPathFor } from "../mechanisms/cgroup2.ts";
+import { planHost, planInit, type InitOptions } from "../plan/plan.ts";
+import type { Step } from "../plan/step.ts";
+import type { Facts } from "../facts/facts.ts";
+import type { Spec } from "../spec/spec.ts";
+
+export interface Circumstances {
+  readonly command: "create" | "run";
+  /** Where the state of containers is. */
+  readonly root: string;
+  readonly id: string;
+  readonly spec: Spec;
+  readonly facts: Facts;
+  /** The compiled seccomp filter; empty where there is none. */
+  readonly filter: Uint8Array;
+  readonly pivot: boolean;
+  readonly newKeyring: boolean;
+  readonly preserveFds: number;
+  readonly detach: boolean;
+  readonly keep: boolean;
+  readonly subreaper: boolean;
+  readonly consoleSocket: string | undefined;
+  readonly pidFile: string | undefined;
+}
+
+/** The two plans, as createContainer makes them. Throws a SpecError where the host lacks a controller. */
+export function plansOf(all: Circumstances): { readonly cgroup: string; readonly host: readonly Step[]; readonly init: readonly Step[] } {
+  const { spec, facts, id } = all;
+  const cgroup = cgroupPathFor(spec, facts, id);
+  const options: InitOptions = { id, newKeyring: all.newKeyring, pivot: all.pivot, cgroup };
+  return { cgroup, host: [...planHost(spec, facts, cgroup)], init: [...planInit(spec, facts, options)] };
+}

@@ -1,0 +1,173 @@
+/** What a mount, a device node or a link will be like, in words: from the parsed form, which is what is done. */
+import type { DeviceOrder } from "../mechanisms/devices.ts";
+import type { MountOrder } from "../mechanisms/mounts.ts";
+import type { DevSymlink } from "../spec/defaults.ts";
+import type { Mount, Propagation, Root } from "../spec/spec.ts";
+import { bytesOf, countOf, octal, wholeNumber } from "./words.ts";
+
+/** What a file system of the kernel shows: filesystems(5), Documentation/filesystems. */
+const FILE_SYSTEMS: Readonly<Record<string, string>> = {
+  proc: "shows the processes of the pid namespace and the parameters of the kernel, proc(5)",
+  sysfs: "shows the kernel's devices, and the interfaces of the network namespace, sysfs(5)",
+  tmpfs: "keeps files in memory, and is gone with the container, tmpfs(5)",
+  devpts: "has the container's own terminals, and none of the host's, pts(4)",
+  mqueue: "shows the POSIX message queues of the ipc namespace, mq_overview(7)",
+  cgroup: "shows the container's own cgroup, what it uses and what it may use, cgroups(7)",
+};
+
+/** MOUNT_ATTR_* of mount_setattr(2): bit, words where it is set, words where it is cleared. */
+const ATTRIBUTES: readonly (readonly [bit: number, set: string, cleared: string])[] = [
+  [0x1, "read-only", "writable"],
+  [0x2, "set-user-ID programs get no rights from it (nosuid)", "set-user-ID works (suid)"],
+  [0x8, "no program can be started from it (noexec)", "programs can be started from it (exec)"],
+  [0x4, "device nodes in it do not work (nodev)", "device nodes in it work (dev)"],
+  [0x80, "reading a directory leaves its access time (nodiratime)", "directories have access times (diratime)"],
+  [0x200000, "symbolic links are not followed (nosymfollow)", "symbolic links are followed (symfollow)"],
+];
+
+/** One number in a field of its own, not bits. */
+const ACCESS_TIMES: Readonly<Record<number, string>> = {
+  0x00: "access times are written once a day or after a change (relatime)",
+  0x10: "access times are never written (noatime)",
+  0x20: "access times are written at each access (strictatime)",
+};
+const ACCESS_TIME_FIELD = 0x70;
+
+/** What reaches what, for a mount with this propagation: mount_namespaces(7). */
+const PROPAGATION: Readonly<Record<Propagation, string>> = {
+  private: "what is mounted below it outside does not appear inside, nor the other way round",
+  slave: "what is mounted below it outside appears inside, but not the other way round",
+  shared: "what is mounted below it appears in every copy of it",
+  unbindable: "it is private, and cannot be bound elsewhere",
+};
+
+/** The lines of a `mount` step. */
+export function describeMount({ mount, source, propagation }: MountOrder): string[] {
+  const lines = [source === undefined ? describeFileSystem(mount) : describeBind(mount, source)];
+  lines.push(`flags: ${describeAttributes(mount, source === undefined)}`);
+  const { recursiveSet, recursiveClear } = mount.attr;
+  if (recursiveSet !== 0 || recursiveClear !== 0) {
+    lines.push(`and for all mounts below it too: ${wordsOf(recursiveSet, recursiveClear).join("; ")}`);
+  }
+  const data = describeData(mount);
+  if (data.length > 0) lines.push(`${data.length === 1 ? "option" : "options"} of the file system: ${data.join("; ")}`);
+  if (isReadOnlyLater(mount)) lines.push("read-only (ro) it becomes later, when everything below it is in place");
+  if (mount.tmpcopyup) lines.push("it begins with a copy of what lies in the directory that it covers (tmpcopyup)");
+  if (propagation !== undefined) lines.push(describePropagation(propagation));
+  return lines;
+}
+
+/** The plan makes a tmpfs writable first, whatever its options say: planSeals of mechanisms/mounts.ts. */
+function isReadOnlyLater({ type, bind, options, attr }: Mount): boolean {
+  return type === "tmpfs" && bind === "no" && options.includes("ro") && attr.set % 2 === 0;
+}
+
+function describeFileSystem({ type }: Mount): string {
+  const shows = FILE_SYSTEMS[type];
+  return shows === undefined ? `a new mount of the file system ${type}` : `a new ${type}, which ${shows}`;
+}
+
+function describeBind(mount: Mount, source: string): string {
+  if (mount.bind === "no") return `a bind of ${source}, which ${FILE_SYSTEMS["cgroup"] ?? ""}`;
+  const below = mount.bind === "recursive" ? "with all that is mounted below it" : "without what is mounted below it";
+  return `a bind of the host's ${source}, the same files under another name, ${below}`;
+}
+
+function describeAttributes({ attr, flags }: Mount, isNew: boolean): string {
+  // What a new mount is like by itself is what no bit says.
+  const words = isNew ? wordsOf(attr.set, attr.clear & ACCESS_TIME_FIELD) : wordsOf(attr.set, attr.clear);
+  if (isNew && attr.set % 2 === 0) words.unshift("writable");
+  for (const flag of flags) if (flag !== "ro") words.push(flag);
+  if (words.length === 0) return "those of the mount that it is a copy of";
+  return isNew ? words.join("; ") : `${words.join("; ")}; the others of the mount that it is a copy of`;
+}
+
+function wordsOf(set: number, clear: number): string[] {
+  const words: string[] = [];
+  for (const [bit, whenSet, whenCleared] of ATTRIBUTES) {
+    if ((set & bit) !== 0) words.push(whenSet);
+    else if ((clear & bit) !== 0) words.push(whenCleared);
+  }
+  if (((set | clear) & ACCESS_TIME_FIELD) !== 0) words.push(ACCESS_TIMES[set & ACCESS_TIME_FIELD] ?? "");
+  return words;
+}
+
+function describeData({ type, data }: Mount): string[] {
+  // As newFileSystem of mechanisms/mounts.ts.
+  const asCovered = type === "tmpfs" && !data.some(([key]) => key === "mode");
+  const words = data.map(([key, value]) => describeParameter(key, value));
+  return asCovered ? [...words, "mode: that of the directory that it covers"] : words;
+}
+
+const PARAMETERS: Readonly<Record<string, string>> = {
+  mode: "the permissions of its root, or with devpts of a new terminal",
+  ptmxmode: "the permissions of ptmx, from which terminals come",
+  gid: "the group that its files belong to",
+  uid: "the user that its files belong to",
+  newinstance: "terminals of its own, as every devpts has since Linux 4.7",
+  nr_inodes: "how many files it may have",
+  max: "how many terminals it may have",
+};
+
+function describeParameter(key: string, value: string | undefined): string {
+  const text = value === undefined ? key : `${key}=${value}`;
+  const meaning = key === "size" && value !== undefined ? sizeOf(value) : PARAMETERS[key];
+  return meaning === undefined ? text : `${text} (${meaning})`;
+}
+
+const SHIFTS: Readonly<Record<string, bigint>> = { k: 10n, m: 20n, g: 30n, t: 40n };
+
+/** memparse of the kernel: a number, and a letter that multiplies it. */
+function sizeOf(value: string): string | undefined {
+  const shift = SHIFTS[value.slice(-1).toLowerCase()];
+  const number = wholeNumber(shift === undefined ? value : value.slice(0, -1));
+  return number === undefined ? undefined : `at most ${bytesOf(number << (shift ?? 0n))}`;
+}
+
+/** What becomes of mounts made later, here or outside. */
+export function describePropagation({ type, recursive }: NonNullable<MountOrder["propagation"]>): string {
+  return `propagation: ${recursive ? "r" : ""}${type}, ${PROPAGATION[type]}`;
+}
+
+export function describeRoot({ path, readonly, overlay }: Root): string[] {
+  const lines = ["the mount that it lies in becomes private first, as pivot_root(2) demands"];
+  if (overlay !== undefined) {
+    lines.push(`the ${countOf(overlay.lower.length, "layer")} from the top: ${overlay.lower.join(", ")}`);
+    lines.push(`what the container writes goes to ${overlay.upper}, beside ${overlay.work}, where overlayfs works`);
+  } else {
+    lines.push(`${path} becomes the root of a mount, with all that is mounted below it`);
+  }
+  lines.push(readonly ? "it becomes read-only later, when nothing has to be made in it any more" : "it stays writable");
+  return lines;
+}
+
+export function describeDevice({ device, how }: DeviceOrder): string[] {
+  if (how === "bind") return ["in a user namespace mknod(2) is refused, so the host's node is mounted on an empty file"];
+  const { uid, gid } = device;
+  return uid === 0 && gid === 0 ? [] : [`it belongs to uid ${uid} and gid ${gid}`];
+}
+
+export function describeLinks(links: readonly DevSymlink[]): string[] {
+  return links.map(({ path, target, needs }) => {
+    if (path === "/dev/ptmx") return `${path} → ${target}, in place of whatever lies there: the node of an image would give the host's terminals`;
+    return needs === undefined ? `${path} → ${target}` : `${path} → ${target}, if there is a ${needs}`;
+  });
+}
+
+/** A mode of files that a umask takes bits from. */
+export function describeUmask(umask: number): string[] {
+  return [`a file made with 0666 gets ${octal(0o666 & ~umask)}, a directory made with 0777 gets ${octal(0o777 & ~umask)}`];
+}
+
+export function describeSysctl(values: readonly (readonly [key: string, value: string])[]): string[] {
+  return values.map(([key, value]) => `${key} = ${value}`);
+}
+
+export function describeMasks(paths: readonly string[]): string[] {
+  const count = paths.length === 1 ? "it is" : `each of the ${paths.length} is`;
+  return [
+    `${count} covered, a directory by an empty read-only file system, a file by the host's /dev/null (reading it gives nothing)`,
+    "what does not exist is passed over",
+  ];
+}
+

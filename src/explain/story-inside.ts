@@ -1,0 +1,125 @@
+/** The story of init, and of what its parent does for it meanwhile. See container/init.ts and container/parent.ts. */
+import type { Hook, HookStage, IdMapping, NamespaceType, Spec } from "../spec/spec.ts";
+import { REQUESTS } from "../container/protocol.ts";
+import { act, type Telling } from "./acts.ts";
+import type { Circumstances } from "./circumstances.ts";
+import { describeRlimit } from "./process-words.ts";
+import { countOf, listOf } from "./words.ts";
+
+/** As container/join.ts has it; a test compares the two. */
+export const JOIN_ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount", "user"] as const satisfies NamespaceType[];
+
+/** From its first instruction to the first step of its plan. */
+export function* tellBeginning({ spec, facts }: Circumstances): Telling {
+  yield act("dieWithParent", "ask the kernel to kill it when its parent dies", {
+    details: ["nobody could find it then: no state names it yet"],
+  });
+  yield act("resetSignals", "set every signal to what it does by default, and block none");
+  const joined = JOIN_ORDER.filter((type) => spec.namespaces.some((each) => each.type === type && each.path !== undefined));
+  if (joined.length > 0) {
+    yield act("joinNamespaces", `join the ${joined.length === 1 ? "namespace" : "namespaces"} ${listOf(joined)}, in this order`, {
+      with: { namespaces: joined },
+      details: ["the user namespace comes last: it takes the rights that joining the others needs"],
+    });
+  }
+  if (spec.namespaces.some(({ type }) => type === "user")) yield* tellUser(spec, facts.euid);
+  yield act("clearUmask", "set its umask to 0, so that files get the modes that they are made with");
+  yield act("writeState", "write the state again, with init's pid and the time at which it started", {
+    details: ["the time tells it from a later process with the same pid", "it does so before it answers init's next message, while init goes on"],
+  });
+}
+
+function* tellUser({ userNamespace }: Spec, euid: number): Telling {
+  if (userNamespace !== undefined) {
+    yield act("sayIdMaps", 'tell the parent "idMaps", and wait');
+    const { uidMappings, gidMappings } = userNamespace;
+    yield act("writeIdMaps", 'write its gid_map and uid_map, and answer "goOn"', {
+      with: userNamespace,
+      details: [
+        ...(euid === 0 ? [] : ['"deny" to setgroups first, without which nobody but root may write a gid_map']),
+        ...uidMappings.map((mapping) => describeMapping("uid", mapping)),
+        ...gidMappings.map((mapping) => describeMapping("gid", mapping)),
+      ],
+    });
+  }
+  yield act("becomeRoot", "become uid 0 and gid 0 of the user namespace, in which it has all capabilities");
+}
+
+function describeMapping(what: string, { containerID, hostID, size }: IdMapping): string {
+  if (size === 1) return `${what} ${containerID} inside is ${hostID} outside`;
+  return `${what} ${containerID} to ${containerID + size - 1} inside are ${hostID} to ${hostID + size - 1} outside`;
+}
+
+/** What the step "runHooks" stands for. */
+export function* tellHooks({ spec }: Circumstances): Telling {
+  const { oomScoreAdj, rlimits } = spec.process;
+  if (oomScoreAdj !== undefined) {
+    yield act("setOomScore", `write ${oomScoreAdj} to init's oom_score_adj`, {
+      with: { oomScoreAdj },
+      details: ["-1000 to 1000: the higher, the sooner it is killed when the machine has no memory left"],
+    });
+  }
+  if (rlimits.length > 0) {
+    yield act("setRlimits", `set ${countOf(rlimits.length, "limit")} of init, which its children will have too`, {
+      with: { rlimits },
+      details: rlimits.map(describeRlimit),
+    });
+  }
+  yield* tellOutside(spec);
+  yield act("letHooksPass", 'answer "goOn": the state is written, its hooks have run');
+  yield act("outliveParent", "no longer ask to be killed with its parent", {
+    details: ["from now on the state leads whoever deletes the container to it"],
+  });
+  const { createContainer } = spec.hooks;
+  if (createContainer.length > 0) {
+    yield act("runInside", `run ${hooksOf("createContainer", spec)} in the container's namespaces`, {
+      with: { stage: "createContainer", hooks: createContainer },
+      details: ["the root is the host's still, so these programs are the host's", ...createContainer.map(describeHook)],
+    });
+  }
+}
+
+function* tellOutside(spec: Spec): Telling {
+  for (const stage of ["prestart", "createRuntime"] as const) {
+    const hooks = spec.hooks[stage];
+    if (hooks.length === 0) continue;
+    yield act("runOutside", `run ${hooksOf(stage, spec)} in its own namespaces, the host's`, {
+      with: { stage, hooks },
+      details: hooks.map(describeHook),
+    });
+  }
+}
+
+export function hooksOf(stage: HookStage, { hooks }: Spec): string {
+  return `${countOf(hooks[stage].length, "hook")} of the stage ${stage}`;
+}
+
+/** A hook as it will be called. */
+export function describeHook({ path, args, env, timeout }: Hook): string {
+  const command = [path, ...args.slice(1)].join(" ");
+  const variables = env.length === 0 ? "with an empty environment" : `with the environment ${env.join(" ")}`;
+  return `${command}, ${variables}${timeout === undefined ? "" : `, killed after ${timeout} s`}`;
+}
+
+/** What the step "makeTerminal" waits for in its middle. */
+export function* tellTerminal(): Telling {
+  yield act("takeTerminal", 'take the terminal\'s other side, which comes with the message "terminal", and answer "goOn"');
+}
+
+/** From the end of the plan to the last message. */
+export function* tellProgram({ spec }: Circumstances): Telling {
+  const { args, env, user } = spec.process;
+  if (!env.some((entry) => entry.startsWith("HOME=") && entry.length > 5)) {
+    yield act("findHome", `look for the home directory of uid ${user.uid} in the container's /etc/passwd, for HOME`, {
+      with: { uid: user.uid },
+      details: ["config.json has none; where there is no such line it is /"],
+    });
+  }
+  const [name = ""] = args;
+  const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5);
+  yield act("findProgram", name.includes("/") ? `check that ${name} is there, and may be run` : `look for ${name} in the directories of PATH`, {
+    with: { name, path: path ?? null },
+    details: name.includes("/") ? [] : [path === undefined ? "config.json sets no PATH: the usual directories are searched" : `PATH is ${path}`],
+  });
+  yield act("sayReady", `tell the parent "ready": ${Object.keys(REQUESTS).length - 1} messages are possible, this is always the last`);
+}
