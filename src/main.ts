@@ -2,6 +2,7 @@
 import { isSet, option, print, variable, type Context, type Parsed } from "./commands/context.ts";
 import { UnknownCommand, Usage } from "./commands/errors.ts";
 import { globalsOf } from "./commands/globals.ts";
+import { IMAGE_FLAGS } from "./commands/image-table.ts";
 import { Log, PLAIN } from "./commands/log.ts";
 import { countsOf, parseArguments } from "./commands/parse.ts";
 import { secure } from "./commands/secure.ts";
@@ -86,6 +87,9 @@ function dispatch(context: Context, command: Command, args: readonly string[]): 
 /** What follows "--" is operands too, unless the command keeps it apart. */
 function gather({ apart }: Command, parsed: Parsed): Parsed {
   if (apart !== undefined && option(parsed, apart) !== undefined) return parsed;
+  const stray = apart === undefined ? undefined : IMAGE_FLAGS.find(({ name }) => parsed.flags.has(name));
+  if (stray !== undefined)
+    throw new Usage(`--${stray.name} goes with --${apart ?? ""} only: a bundle has its config.json`);
   return { ...parsed, operands: [...parsed.operands, ...parsed.rest], rest: [] };
 }
 

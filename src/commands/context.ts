@@ -1,5 +1,5 @@
 /** What every command is given. */
-import { Failure } from "../sys/failure.ts";
+import { attempt, Failure } from "../sys/failure.ts";
 import { isAbsolute, resolve } from "../spec/paths.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Log } from "./log.ts";
@@ -56,9 +56,11 @@ export function absolutePath(sys: Sys, path: string): string {
   return resolve(here, path);
 }
 
-/** Writes to standard output. */
+/** Writes to standard output. Throws a Failure where that is closed. */
 export function print(sys: Sys, text: string): void {
-  const output = sys.inherited(1);
-  sys.writeText(output, text);
-  output.take();
+  attempt("write to standard output", () => {
+    const output = sys.inherited(1);
+    sys.writeText(output, text);
+    output.take();
+  });
 }

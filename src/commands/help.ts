@@ -2,6 +2,7 @@
 import { Command as Program, Option } from "commander";
 import type { Sys } from "../sys/sys.ts";
 import { UnknownCommand } from "./errors.ts";
+import { IMAGE_FLAGS } from "./image-table.ts";
 import { COMMANDS, findCommand, GLOBAL_FLAGS, type Command, type Flag } from "./table.ts";
 
 const HELP: Flag = { name: "help", short: "h", help: "show help" };
@@ -44,11 +45,20 @@ function groupProgram(group: string, members: readonly Command[]): Program {
   return whole;
 }
 
-function commandProgram({ alias, summary, operands, flags }: Command, name: string): Program {
+function commandProgram(command: Command, name: string): Program {
+  const { alias, summary, flags } = command;
   const shown = emptyProgram(name, [...flags, HELP])
-    .usage(`${OPTIONS} ${operands}`.trim())
+    .usage(usageOf(command, name))
     .description(summary);
   return alias === undefined ? shown : shown.alias(alias);
+}
+
+/** With an image a command takes other operands: that is a second line. */
+function usageOf({ operands, apart, flags }: Command, name: string): string {
+  const plain = `${OPTIONS} ${operands}`.trim();
+  const flag = flags.find((known) => known.name === apart);
+  if (flag === undefined) return plain;
+  return `${plain}\n       ${name} --${flag.name} ${flag.value ?? ""} ${OPTIONS} [ID] [-- COMMAND [ARG...]]`;
 }
 
 function emptyProgram(name: string, flags: readonly Flag[]): Program {
@@ -57,10 +67,12 @@ function emptyProgram(name: string, flags: readonly Flag[]): Program {
   return empty;
 }
 
-function optionOf({ name, short, value, help, hidden, refused }: Flag): Option {
+function optionOf(flag: Flag): Option {
+  const { name, short, value, help, hidden, refused } = flag;
   const names = short === undefined ? `--${name}` : `-${short}, --${name}`;
   const words = refused === true ? `${help} (not supported yet)` : help;
   const option = new Option(value === undefined ? names : `${names} <${value}>`, words);
+  if (IMAGE_FLAGS.includes(flag)) option.helpGroup("Options with an image:");
   return hidden === true ? option.hideHelp() : option;
 }
 
@@ -71,7 +83,8 @@ function termOf({ flags, short }: Option): string {
 
 /** A command in the list of them: its name and operands. Every one has options, which need no mention. */
 function nameOf(command: Program): string {
-  return `${command.name()} ${command.usage().slice(OPTIONS.length).trim()}`.trim();
+  const [usage = ""] = command.usage().split("\n");
+  return `${command.name()} ${usage.slice(OPTIONS.length).trim()}`.trim();
 }
 
 /** commander's guess, which it adds to its own message in parentheses. */

@@ -27,10 +27,16 @@ export function parseArguments(args: readonly string[], { flags, greedy }: Argum
   return { flags: found, operands, rest: [] };
 }
 
-/** How many operands a command takes that help shows as `operands`: those in brackets may be left out. */
+/** How many operands a command takes that help shows as `operands`: what is in brackets may be left out. */
 export function countsOf(operands: string): { readonly least: number; readonly most: number } {
   const words = operands.split(" ").filter((word) => word !== "");
-  const least = words.filter((word) => !word.startsWith("[")).length;
+  let depth = 0;
+  let least = 0;
+  for (const word of words) {
+    depth += word.split("[").length - 1;
+    if (depth === 0) least++;
+    depth -= word.split("]").length - 1;
+  }
   return { least, most: operands.includes("...") ? Infinity : words.length };
 }
 

@@ -6,10 +6,10 @@ import { probe } from "../facts/probe.ts";
 import type { Machine } from "../mechanisms/seccomp-compile.ts";
 import type { CreateRequest } from "../container/create.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
-import { resolve } from "../spec/paths.ts";
 import { parseSpec } from "../spec/parse.ts";
 import type { Seccomp, Spec } from "../spec/spec.ts";
-import { isSet, option, type Context, type Parsed } from "./context.ts";
+import type { PreparedImage } from "../image/prepare.ts";
+import { absolutePath, isSet, option, type Context, type Parsed } from "./context.ts";
 import { preservedFds } from "./secure.ts";
 
 /** More is no config.json. */
@@ -18,14 +18,14 @@ const CONFIG_LIMIT = 16 << 20;
 /** Reads the bundle and checks the options against it. Throws a Failure or a SpecError; nothing has been changed then. */
 export function prepare(context: Context, parsed: Parsed, start: CreateRequest["start"]): CreateRequest {
   const { sys, globals } = context;
-  const bundle = resolve(sys.getcwd(), option(parsed, "bundle") ?? ".");
-  const config = readConfig(sys, bundle);
-  const spec = parseSpec(config, bundle);
+  const origin = originOf(context, parsed);
+  const { config, id, owned } = origin;
+  const spec = specOf(origin);
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   const facts = probe(sys);
-  return {
+  const request: CreateRequest = {
     root: globals.root,
-    id: parsed.operands[0] ?? "",
+    id,
     spec,
     config,
     filter: filterOf(sys, spec.seccomp, facts.machine),
@@ -34,8 +34,25 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
     newKeyring: !isSet(parsed, "no-new-keyring"),
     preserveFds: preservedFds(sys, context.env, parsed),
     start,
-    owned: undefined,
+    owned,
   };
+  origin.make();
+  return request;
+}
+
+/** Where a container comes from: a bundle, or an image. */
+type Origin = Pick<PreparedImage, "id" | "config" | "bundle" | "make"> & Partial<Pick<PreparedImage, "overlay" | "owned">>;
+
+function originOf(context: Context, parsed: Parsed): Origin {
+  const { sys } = context;
+  if (option(parsed, "image") !== undefined) return sys.load("image-prepare").prepareImage(context, parsed);
+  const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
+  return { id: parsed.operands[0] ?? "", config: readConfig(sys, bundle), bundle, make: () => undefined };
+}
+
+function specOf({ config, bundle, overlay }: Origin): Spec {
+  const spec = parseSpec(config, bundle);
+  return overlay === undefined ? spec : { ...spec, root: { ...spec.root, overlay } };
 }
 
 function readConfig(sys: Sys, bundle: string): string {

@@ -19,6 +19,8 @@ export function secure(sys: Sys, args: readonly string[], env: readonly string[]
     }
   }
   sys.closeRange(3 + count, 0xffffffff, 0);
+  // A caller that ignores SIGCHLD would make the kernel reap the children that are waited for here.
+  sys.resetSignals();
   protectOwnFile(sys, args, env);
 }
 

@@ -172,6 +172,14 @@ export const COMMANDS: readonly Command[] = [
     flags: [],
   },
   {
+    name: "explain",
+    summary: "say step by step what a command would do, and why",
+    module: "commands-explain",
+    operands: "[create|run [OPTION...] ID]",
+    greedy: true,
+    flags: [{ name: "format", value: "FORMAT", help: "text, json, shell, or schema: that of json (default: text)" }],
+  },
+  {
     name: "list",
     summary: "list the containers",
     module: "commands-list",
@@ -206,7 +214,7 @@ export const COMMANDS: readonly Command[] = [
     alias: "h",
     summary: "show help, of all or of one command",
     module: "commands-help",
-    operands: "[COMMAND]",
+    operands: "[COMMAND...]",
     flags: [],
   },
 ];

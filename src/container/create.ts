@@ -1,21 +1,20 @@
 /** A container comes into being: the parent's side, top to bottom. init.ts is the other. */
 import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL } from "../sys/constants.ts";
-import { isErrno } from "../sys/errno.ts";
-import { attempt, Failure } from "../sys/failure.ts";
 import { replaceFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import type { Facts } from "../facts/facts.ts";
-import { cgroupPathFor, openCgroup, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { cgroupPathFor, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { openSources } from "../mechanisms/mounts.ts";
-import { cloneFlags, namespaceFlags } from "../mechanisms/namespaces.ts";
+import { namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
 import { planHost, planInit } from "../plan/plan.ts";
 import type { Scene, Step } from "../plan/step.ts";
 import type { Hook, Spec } from "../spec/spec.ts";
 import { runHooks } from "./hooks.ts";
 import { runInit, type Start } from "./init.ts";
-import { joinPidNamespace, openNamespaces, type Joined } from "./join.ts";
+import { cloneInit, type Child } from "./clone.ts";
+import { openNamespaces } from "./join.ts";
 import { CONFIG_FILE, EXEC_FIFO, FILTER_FILE } from "./paths.ts";
 import { adopt, Parent, writeIdMaps } from "./parent.ts";
 import type { Request } from "./protocol.ts";
@@ -60,6 +59,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   const directory = makeContainerDirectory(sys, request.root, id);
   const intent = intentOf(sys, request, cgroup);
   let made = false;
+  const told: Told = { hooks: undefined };
   try {
     writeState(sys, directory, intent);
     replaceFile(sys, directory, CONFIG_FILE, request.config, 0o600);
@@ -67,10 +67,12 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
     execute(host.slice(0, 1), hostScene(sys));
     made = true;
     execute(host.slice(1), hostScene(sys));
-    return makeInit(sys, request, { directory, intent, steps: init });
+    return makeInit(sys, request, { directory, intent, steps: init, told });
   } catch (error) {
     // A cgroup that was refused is somebody else's: it stays.
     if (made) attemptQuietly(() => removeCgroup(sys, cgroup, true));
+    const { hooks } = told;
+    if (hooks !== undefined) attemptQuietly(() => runHooks(sys, spec.hooks.poststop, hooks, "stopped"));
     attemptQuietly(() => removeContainer(sys, request.root, id, { owned: request.owned }));
     throw error;
   } finally {
@@ -114,10 +116,16 @@ function intentOf(sys: Sys, request: CreateRequest, cgroup: CgroupPlace): State 
   };
 }
 
+/** Whether hooks were told of the container: then those of its end are told too. runtime#runtimeLifecycle. */
+interface Told {
+  hooks: State | undefined;
+}
+
 interface Prepared {
   readonly directory: Fd;
   readonly intent: State;
   readonly steps: readonly Step[];
+  readonly told: Told;
 }
 
 function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created {
@@ -128,7 +136,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   const [ours, theirs] = sys.socketPair();
   using channel = ours;
   using their = theirs;
-  const child = cloneInit(sys, spec, joined, prepared.intent.cgroup);
+  const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
   if (child.pid === 0) {
     channel[Symbol.dispose]();
     // The lock is the parent's: both sides of a fork share it, and init lives on.
@@ -154,32 +162,14 @@ function makeFifo(sys: Sys, directory: Fd): Fd {
   return sys.openat(directory, EXEC_FIFO, O_RDWR | O_NONBLOCK, 0);
 }
 
-interface Child {
-  readonly pid: number;
-  readonly pidfd: Fd;
-}
-
-function cloneInit(sys: Sys, spec: Spec, joined: Joined, place: CgroupPlace): Child {
-  using cgroup = openCgroup(sys, place);
-  using _back = joinPidNamespace(sys, joined);
-  const made = attempt("make the container's init", () => {
-    try {
-      return sys.clone3(cloneFlags(spec), [cgroup]);
-    } catch (error) {
-      if (isErrno(error, "ENOSYS")) throw new Failure("clone3(2) is missing: Linux 5.7 or newer is needed", error);
-      throw error;
-    }
-  });
-  return { pid: made.pid, pidfd: made.pidfd[0] as Fd }; // The child has none and never looks.
-}
-
 interface Supervised extends Prepared {
   readonly channel: Fd;
   readonly child: Child;
 }
 
 /** Answers init until it is ready. */
-function superviseInit(sys: Sys, request: CreateRequest, { directory, intent, channel, child }: Supervised): Created {
+function superviseInit(sys: Sys, request: CreateRequest, supervised: Supervised): Created {
+  const { directory, intent, channel, child, told } = supervised;
   const { spec } = request;
   const state: State = { ...intent, pid: child.pid, startTime: processStat(sys, child.pid)?.startTime ?? "0" };
   const parent = new Parent(sys, channel, expectedOf(spec));
@@ -191,6 +181,7 @@ function superviseInit(sys: Sys, request: CreateRequest, { directory, intent, ch
   writeState(sys, directory, state);
   parent.expect("hooks");
   adopt(sys, child.pid, spec.process);
+  told.hooks = state;
   runCreateHooks(sys, spec, state);
   parent.goOn();
   const terminal = spec.process.terminal ? parent.expect("terminal") : undefined;

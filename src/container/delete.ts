@@ -7,7 +7,7 @@ import { removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { ownCgroup, unifiedMount } from "../facts/probe.ts";
 import { runHooks } from "./hooks.ts";
 import { signalInit } from "./kill.ts";
-import { removeContainer } from "./remove.ts";
+import { removeContainer, sweepLeaving } from "./remove.ts";
 import { specOf } from "./start.ts";
 import { isAlive, lock, lockContainer, openContainerDirectory, statusOf, type Held } from "./state.ts";
 
@@ -63,8 +63,8 @@ function deleteDamaged(sys: Sys, root: string, id: string, why: unknown): void {
   try {
     directory = openContainerDirectory(sys, root, id);
   } catch (error) {
-    if (isMissing(error)) return;
-    throw error;
+    if (!isMissing(error)) throw error;
+    return sweepLeaving(sys, root, id);
   }
   using opened = directory;
   lock(sys, opened);

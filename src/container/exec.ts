@@ -52,11 +52,13 @@ export function execIn(sys: Sys, held: Held, request: ExecRequest): Executed {
   their[Symbol.dispose]();
   const pidfd = made.pidfd[0] as Fd;
   try {
+    // As long as it is root: prlimit(2) on another user's process needs CAP_SYS_RESOURCE.
+    adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
+    parent.goOn();
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
     parent.expect("ready");
-    adopt(sys, made.pid, request.process);
     return { pid: made.pid, pidfd, channel: channel.take(), terminal };
   } catch (error) {
     sys.pidfdSendSignal(pidfd, SIGKILL);
@@ -126,6 +128,7 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
   const converse = { runHooks: () => undefined, handOver };
   const steps = planExec(process, seccomp, id);
   const { early, late } = steps;
+  waitForParent(sys, channel);
   execute(early, { sys, root: undefined, sources: new Map(), filter, converse });
   if (process.terminal) takeTerminal(sys, process, handOver);
   execute(late, { sys, root: undefined, sources: new Map(), filter, converse });
@@ -134,7 +137,7 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
   tell(sys, channel, "ready", "", []);
   waitForParent(sys, channel);
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
-  return becomeProcess(sys, { process, program, env, filter, flags: seccomp?.flags ?? 0, channel, preserveFds });
+  return becomeProcess(sys, { process, program, env, filter, flags: seccomp?.flags ?? 0, report: channel, preserveFds });
 }
 
 /** A terminal of the container's devpts. Its /dev/console stays that of init. */

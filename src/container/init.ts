@@ -9,7 +9,7 @@ import type { Spec } from "../spec/spec.ts";
 import { runHooks, type HookState } from "./hooks.ts";
 import { joinNamespaces, type Joined } from "./join.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
-import { tell, waitForParent } from "./protocol.ts";
+import { failure, tell, waitForParent } from "./protocol.ts";
 
 /** Who says that the process may begin. */
 export type Start = { readonly by: "parent" } | { readonly by: "fifo"; readonly fifo: Fd };
@@ -35,10 +35,10 @@ export function runInit(sys: Sys, init: Init): never {
   }
 }
 
-/** Tells the parent what went wrong, in one line, and ends. */
-export function endInFailure(sys: Sys, channel: Fd, error: unknown): never {
+/** Tells whoever waits what went wrong, in one line, and ends. `report` is a channel or exec.fifo. */
+export function endInFailure(sys: Sys, report: Fd, error: unknown): never {
   try {
-    tell(sys, channel, "failed", reasonOf(error), []);
+    sys.writeText(report, failure(reasonOf(error)));
   } finally {
     sys.exit(1);
   }
@@ -59,8 +59,15 @@ function live(sys: Sys, init: Init): never {
   const program = findProgram(sys, spec.process, env);
   tell(sys, channel, "ready", "", []);
   waitForStart(sys, init);
-  if (spec.hooks.startContainer.length > 0) runHooks(sys, spec.hooks.startContainer, { ...init.hookState, pid: sys.getpid() }, "created");
-  return becomeProcess(sys, { process: spec.process, program, env, filter: init.filter, flags: spec.seccomp?.flags ?? 0, channel, preserveFds: init.preserveFds });
+  const report = init.start.by === "fifo" ? init.start.fifo : channel;
+  try {
+    const { startContainer } = spec.hooks;
+    if (startContainer.length > 0) runHooks(sys, startContainer, { ...init.hookState, pid: sys.getpid() }, "created");
+  } catch (error) {
+    endInFailure(sys, report, error);
+  }
+  const { filter, preserveFds } = init;
+  return becomeProcess(sys, { process: spec.process, program, env, filter, flags: spec.seccomp?.flags ?? 0, report, preserveFds });
 }
 
 function becomeRoot(sys: Sys, { spec, channel }: Init): void {

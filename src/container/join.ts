@@ -29,28 +29,25 @@ export function openNamespaces(sys: Sys, namespaces: readonly Namespace[]): Join
 }
 
 /**
- * A process is in the pid namespace that its parent chose for its children: the parent joins, and what this gives puts
- * it back. pid_namespaces(7).
+ * Makes a child in the pid namespace to join: a process is in the one that its parent chose for its children. The parent
+ * goes back to its own. pid_namespaces(7).
  */
-export function joinPidNamespace(sys: Sys, joined: Joined): Disposable {
+export function inPidNamespace<T extends { readonly pid: number }>(sys: Sys, joined: Joined, make: () => T): T {
   const target = joined.open.get("pid");
-  if (target === undefined) return { [Symbol.dispose]: () => undefined };
-  const own = sys.openat(null, "/proc/self/ns/pid", O_RDONLY, 0);
+  if (target === undefined) return make();
+  using own = sys.openat(null, "/proc/self/ns/pid", O_RDONLY, 0);
   attempt("join the pid namespace", () => sys.setns(target, CLONE_NEWPID));
-  return {
-    [Symbol.dispose]: () => {
-      using back = own;
-      sys.setns(back, CLONE_NEWPID);
-    },
-  };
+  const made = make();
+  if (made.pid !== 0) sys.setns(own, CLONE_NEWPID);
+  return made;
 }
 
-/** The order of joining: the user namespace last, for the rights that the caller still has in the others' owners. */
-const ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount", "user"] as const satisfies NamespaceType[];
+/** A user namespace is joined before init is made, a pid namespace by its parent: see clone.ts. */
+const BY_INIT = ["network", "ipc", "uts", "cgroup", "time", "mount"] as const satisfies NamespaceType[];
 
-/** Joins all but the pid namespace. Throws a Failure. */
+/** Joins what init joins itself. Throws a Failure. */
 export function joinNamespaces(sys: Sys, { open }: Joined): void {
-  for (const type of ORDER) {
+  for (const type of BY_INIT) {
     const fd = open.get(type);
     if (fd !== undefined) attempt(`join the ${type} namespace`, () => sys.setns(fd, NAMESPACES[type].flag));
   }

@@ -5,6 +5,7 @@ import { Failure } from "../sys/failure.ts";
 import { statOf } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import type { Process } from "../spec/spec.ts";
+import { failure } from "./protocol.ts";
 
 /** More of a passwd file is not read: it is the image's (CVE-2026-47262). */
 const PASSWD_LIMIT = 1 << 20;
@@ -71,25 +72,25 @@ export interface Last {
   readonly env: readonly string[];
   readonly filter: Uint8Array;
   readonly flags: number;
-  /** Where a failure of execve is told; closed by its success. */
-  readonly channel: Fd;
+  /** Where a failure of execve is told: a channel or exec.fifo. Closed by its success. */
+  readonly report: Fd;
   readonly preserveFds: number;
 }
 
 /**
  * The last act. With no_new_privs the filter is loaded here, as late as it can be; without, it is in force already. Throws
- * a Failure where execve fails; `channel` is then not the object's descriptor any more, but the first one not preserved.
+ * a Failure where execve fails; `report` is then not the object's descriptor any more, but the first one not preserved.
  */
 export function becomeProcess(sys: Sys, last: Last): never {
   const { process, program, env } = last;
   const keep = 3 + last.preserveFds;
   const filter = process.noNewPrivileges ? last.filter : new Uint8Array();
   try {
-    sys.becomeProcess(program, process.args, env, keep, last.channel, last.flags, filter);
+    sys.becomeProcess(program, process.args, env, keep, last.report, last.flags, filter);
   } catch (error) {
     using report = sys.inherited(keep);
     const hint = isErrno(error, "ENOENT") ? " (its interpreter or dynamic loader is missing?)" : "";
-    sys.sendMessage(report, `failed exec: ${JSON.stringify(program)}: ${reasonOf(error)}${hint}`, []);
+    sys.writeText(report, failure(`exec: ${JSON.stringify(program)}: ${reasonOf(error)}${hint}`));
   }
   sys.exit(127);
   throw new Failure("exec failed");

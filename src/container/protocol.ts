@@ -2,6 +2,7 @@
  * What init and its parent say to each other, over a SOCK_SEQPACKET pair:
  *
  *   init                                   parent
+ *   ── sibling + pid ───────────────────▶  of the helper that joins a user namespace
  *   ── idMaps ──────────────────────────▶  writes uid_map, gid_map              (a new user namespace)
  *   ◀───────────────────────────── goOn ──
  *   ── hooks ───────────────────────────▶  state is committed; prestart, createRuntime
@@ -19,6 +20,7 @@ import type { Fd, Sys } from "../sys/sys.ts";
 
 /** What init may tell its parent. Phases never go back; only `failed` may skip ahead. */
 export const REQUESTS = {
+  sibling: { phase: 0, because: "a namespace belongs to the user namespace that its maker is in: user_namespaces(7)" },
   idMaps: { phase: 0, because: "only a process outside may write uid_map: user_namespaces(7)" },
   hooks: { phase: 1, because: "runtime#runtimeLifecycle: after the namespaces, before pivot_root" },
   terminal: { phase: 2, because: "the terminal is made inside, the caller waits outside" },
@@ -44,6 +46,16 @@ export interface Received {
   readonly request: Request;
   readonly text: string;
   readonly fd: Fd | undefined;
+}
+
+/** The message that tells of a failure; exec.fifo carries it too. */
+export function failure(text: string): string {
+  return `failed ${text.slice(0, LIMIT - 100)}`;
+}
+
+/** The text of a failure that came through exec.fifo, or undefined. */
+export function failureIn(message: string): string | undefined {
+  return message.startsWith("failed ") ? message.slice(7) : undefined;
 }
 
 /** Init's side. */

@@ -23,3 +23,8 @@ export function removeContainer(sys: Sys, root: string, id: string, { owned }: {
     if (!isErrno(error, "ENOENT")) throw new Failure(`cannot remove ${root}/${id}`, error);
   }
 }
+
+/** Sweeps what a `delete` that was killed has left of a container that no longer exists. */
+export function sweepLeaving(sys: Sys, root: string, id: string): void {
+  removeTree(sys, null, `${root}/${id}${LEAVING}`);
+}

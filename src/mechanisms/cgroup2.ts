@@ -51,8 +51,25 @@ export function* planLimits(spec: Spec, facts: Facts, path: string): Plan {
     if (setting.controller !== "" && !facts.controllers.includes(setting.controller)) {
       throw new SpecError(setting.at, missingController(setting));
     }
-    yield step("writeCgroup", { place, setting }, "config-linux#configLinuxControlGroups");
+    yield step("writeCgroup", { place, setting }, anchorOf(setting));
   }
+}
+
+/** Where the specification speaks of each part of linux.resources. */
+const ANCHORS: Readonly<Record<string, string>> = {
+  memory: "config-linux#configLinuxMemory",
+  cpu: "config-linux#configLinuxCPU",
+  pids: "config-linux#configLinuxPIDS",
+  blockIO: "config-linux#configLinuxBlockIO",
+  hugepageLimits: "config-linux#configLinuxHugePageLimits",
+  rdma: "config-linux#configLinuxRDMA",
+  unified: "config-linux#configLinuxUnified",
+};
+
+/** `at` is a path such as "linux.resources.hugepageLimits[0].limit". */
+function anchorOf({ at }: CgroupSetting): string {
+  const [part = ""] = at.slice("linux.resources.".length).split(".");
+  return ANCHORS[part.split("[")[0] ?? ""] ?? "config-linux#configLinuxControlGroups";
 }
 
 function missingController({ controller, file, value }: CgroupSetting): string {

@@ -10,8 +10,8 @@ export function* planNoNewPrivileges(process: Process): Plan {
 }
 
 export function* planIds(process: Process): Plan {
-  yield step("setUmask", process.user.umask, "config#configUser");
-  yield step("setIds", { user: process.user, cwd: process.cwd }, "config#configUser");
+  yield step("setUmask", process.user.umask, "config#configPOSIXUser");
+  yield step("setIds", { user: process.user, cwd: process.cwd }, "config#configPOSIXUser");
 }
 
 /** PR_SET_NO_NEW_PRIVS: execve never gives more rights than before. See prctl(2). */

@@ -17,7 +17,7 @@ export function mountOverlay(sys: Sys, overlay: Overlay): Fd {
  * One `lowerdir+` for each layer, since Linux 6.5: paths need no escape and may be many. Before it the layers are one
  * option, topmost first, in which ":" and "\" are escaped.
  */
-function setLower(sys: Sys, context: Fd, lower: readonly string[]): void {
+export function setLower(sys: Sys, context: Fd, lower: readonly string[]): void {
   let done = 0;
   try {
     for (const layer of lower) {

@@ -27,7 +27,7 @@ export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan 
   yield* planRoot(spec);
   yield* planMounts(spec, facts, options);
   yield* planDevices(spec);
-  yield step("runHooks", hookStages(spec), "runtime#runtimeLifecycle");
+  yield step("runHooks", hookStages(spec), "config#configHooks");
   yield* planTerminal(spec.process);
   yield* planNames(spec);
   yield* planSysctl(spec);

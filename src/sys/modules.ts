@@ -11,7 +11,14 @@ export interface Modules {
   "commands-ps": typeof import("../commands/ps.ts");
   "commands-spec": typeof import("../commands/spec.ts");
   "commands-features": typeof import("../commands/features.ts");
+  "commands-explain": typeof import("../commands/explain.ts");
   "commands-help": typeof import("../commands/help.ts");
+  "commands-image-load": typeof import("../commands/image-load.ts");
+  "commands-image-ls": typeof import("../commands/image-ls.ts");
+  "commands-image-inspect": typeof import("../commands/image-inspect.ts");
+  "commands-image-rm": typeof import("../commands/image-rm.ts");
+  "commands-image-unpack": typeof import("../commands/image-unpack.ts");
+  "image-prepare": typeof import("../image/prepare.ts");
   "trace": typeof import("../commands/trace.ts");
   "seccomp": typeof import("../mechanisms/seccomp-compile.ts");
 }

@@ -9,6 +9,7 @@ import {
   O_NOFOLLOW,
   O_PATH,
   O_WRONLY,
+  RESOLVE_BENEATH,
   RESOLVE_IN_ROOT,
   RESOLVE_NO_MAGICLINKS,
   S_IFDIR,
@@ -20,6 +21,8 @@ import { statOf } from "./files.ts";
 import type { Fd, Sys } from "./sys.ts";
 
 const IN_ROOT = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+/** For a single name: ".." is refused. */
+const HERE = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
 
 /** Opens `path` below `root`, following links inside it. `flags` without O_CLOEXEC. Throws a SysError. */
 export function openIn(sys: Sys, root: Fd, path: string, flags: number): Fd {
@@ -42,25 +45,50 @@ export function splitPath(path: string): [directory: string, name: string] {
   return [slash <= 0 ? "/" : path.slice(0, slash), path.slice(slash + 1)];
 }
 
+/** More links on the way to one place are a loop: path_resolution(7). */
+const LINKS = 40;
+
 /**
- * The directory `path` below `root`, made with 0755 where it is missing. A dangling link on the way is not followed to make
- * its target (CVE-2024-45310): it is an error. Throws a SysError.
+ * The directory `path` below `root`, made with 0755 where it is missing. What is made is made by name in a directory that
+ * is open, never through a link (CVE-2024-45310); a link whose target is missing is read, and its target made inside the
+ * root. Throws a SysError.
  */
-export function makeDirectoryIn(sys: Sys, root: Fd, path: string): Fd {
+export function makeDirectoryIn(sys: Sys, root: Fd, path: string, links = LINKS): Fd {
   try {
     return openIn(sys, root, path, O_PATH | O_DIRECTORY);
   } catch (error) {
     if (!isErrno(error, "ENOENT") || path === "/") throw error;
   }
   const [directory, name] = splitPath(path);
-  using parent = makeDirectoryIn(sys, root, directory);
+  using parent = makeDirectoryIn(sys, root, directory, links);
   try {
     sys.mkdirat(parent, name, 0o755);
   } catch (error) {
-    // Somebody else made it meanwhile, or a dangling link is in its place: the open below tells.
     if (!isErrno(error, "EEXIST")) throw error;
+    const target = linkAt(sys, parent, name);
+    if (target !== undefined) return makeTarget(sys, root, target.startsWith("/") ? target : `${directory}/${target}`, links);
   }
-  return sys.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, RESOLVE_NO_MAGICLINKS);
+  return sys.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, HERE);
+}
+
+function makeTarget(sys: Sys, root: Fd, path: string, links: number): Fd {
+  if (links === 0) throw new Error("too many symbolic links");
+  const parts: string[] = [];
+  for (const part of path.split("/")) {
+    if (part === "..") parts.pop();
+    else if (part !== "" && part !== ".") parts.push(part);
+  }
+  return makeDirectoryIn(sys, root, `/${parts.join("/")}`, links - 1);
+}
+
+/** What the symbolic link `name` says; undefined where it is none. */
+function linkAt(sys: Sys, directory: Fd, name: string): string | undefined {
+  try {
+    return sys.readlinkat(directory, name);
+  } catch (error) {
+    if (isErrno(error, "EINVAL", "ENOENT")) return undefined;
+    throw error;
+  }
 }
 
 /** A handle on the file `path` below `root`; an empty one is made where nothing is. Throws a SysError. */
@@ -70,9 +98,9 @@ export function makeFileIn(sys: Sys, root: Fd, path: string): Fd {
   const [directory, name] = splitPath(path);
   using parent = makeDirectoryIn(sys, root, directory);
   {
-    using _made = sys.openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o755, RESOLVE_NO_MAGICLINKS);
+    using _made = sys.openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o755, HERE);
   }
-  return sys.openat2(parent, name, O_PATH | O_NOFOLLOW, 0, RESOLVE_NO_MAGICLINKS);
+  return sys.openat2(parent, name, O_PATH | O_NOFOLLOW, 0, HERE);
 }
 
 export function isDirectory(sys: Sys, fd: Fd): boolean {

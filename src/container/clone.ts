@@ -1,0 +1,85 @@
+/** Making a container's init: clone3(2). */
+import { CLONE_PARENT, CLONE_NEWUSER } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { cloneFlags } from "../mechanisms/namespaces.ts";
+import type { Spec } from "../spec/spec.ts";
+import { endInFailure } from "./init.ts";
+import { inPidNamespace, type Joined } from "./join.ts";
+import { receive, tell } from "./protocol.ts";
+
+export interface CloneRequest {
+  readonly spec: Spec;
+  readonly joined: Joined;
+  readonly cgroup: CgroupPlace;
+  readonly channel: Fd;
+  /** The child's end of the channel. */
+  readonly theirs: Fd;
+}
+
+/** The pid of the child, and a descriptor of it; 0 in the child itself. */
+export interface Child {
+  readonly pid: number;
+  readonly pidfd: Fd;
+}
+
+/**
+ * Both sides return. The child begins its life in its cgroup and its new namespaces. A write to cgroup.procs instead would
+ * wait for a grace period of RCU, some 10 ms, and leave a moment in which it is nowhere. Throws a Failure.
+ */
+export function cloneInit(sys: Sys, request: CloneRequest): Child {
+  const { spec, joined } = request;
+  using cgroup = openCgroup(sys, request.cgroup);
+  const user = joined.open.get("user");
+  const made = inPidNamespace(sys, joined, () => {
+    if (user === undefined) return clone(sys, cloneFlags(spec), [cgroup]);
+    return cloneSibling(sys, request, user, cgroup);
+  });
+  return { pid: made.pid, pidfd: made.pidfd[0] as Fd }; // The child has none and never looks.
+}
+
+type Made = ReturnType<Sys["clone3"]>;
+
+function clone(sys: Sys, flags: number, cgroup: readonly Fd[]): Made {
+  return attempt("make the container's init", () => {
+    try {
+      return sys.clone3(flags, cgroup);
+    } catch (error) {
+      if (isErrno(error, "ENOSYS")) throw new Failure("clone3(2) is missing: Linux 5.7 or newer is needed", error);
+      throw error;
+    }
+  });
+}
+
+/**
+ * New namespaces belong to the user namespace that their maker is in: user_namespaces(7). To join one, a helper goes there
+ * first and makes init as its own sibling, so that this process is init's parent.
+ */
+function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: Fd, cgroup: Fd): Made {
+  const helper = clone(sys, 0, [cgroup]);
+  if (helper.pid === 0) return joinAndClone(sys, spec, theirs, user);
+  const told = receive(sys, channel);
+  const { code } = sys.wait(helper.pid, true);
+  helper.pidfd[0]?.[Symbol.dispose]();
+  if (told === undefined || told.request === "failed") {
+    throw new Failure(told?.text ?? `the helper that joins the user namespace ended with ${code}`);
+  }
+  const pid = Number(told.text);
+  return { pid, pidfd: [sys.pidfdOpen(pid)] };
+}
+
+/** The helper's side; the sibling returns. */
+function joinAndClone(sys: Sys, spec: Spec, theirs: Fd, user: Fd): Made {
+  try {
+    attempt("join the user namespace", () => sys.setns(user, CLONE_NEWUSER));
+    const sibling = clone(sys, cloneFlags(spec) + CLONE_PARENT, []);
+    if (sibling.pid === 0) return sibling;
+    tell(sys, theirs, "sibling", String(sibling.pid), []);
+  } catch (error) {
+    endInFailure(sys, theirs, error);
+  }
+  sys.exit(0);
+  throw new Failure("unreachable");
+}
