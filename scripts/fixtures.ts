@@ -7,10 +7,10 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "n
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { pack, type Headers } from "tar-stream";
+import { pack, type Header } from "tar-stream";
 
 /** An entry of a tar archive. */
-export interface TarEntry extends Partial<Headers> {
+export interface TarEntry extends Partial<Header> {
   readonly name: string;
   readonly content?: string | Buffer;
 }
@@ -54,7 +54,11 @@ export function sha256(bytes: Buffer | string): string {
 }
 
 /** Adds a blob; gives its descriptor. */
-export function addBlob(blobs: Blobs, bytes: Buffer | string, mediaType: string): { mediaType: string; digest: string; size: number } {
+export function addBlob(
+  blobs: Blobs,
+  bytes: Buffer | string,
+  mediaType: string,
+): { mediaType: string; digest: string; size: number } {
   const content = Buffer.from(bytes);
   const digest = sha256(content);
   blobs.set(digest, content);
@@ -62,7 +66,11 @@ export function addBlob(blobs: Blobs, bytes: Buffer | string, mediaType: string)
 }
 
 /** The configuration of an image with these layers; `change` may make it as odd as a test wants it. */
-export function configOf(layers: readonly Layer[], process: object, change: (config: Record<string, unknown>) => void = () => undefined): string {
+export function configOf(
+  layers: readonly Layer[],
+  process: object,
+  change: (config: Record<string, unknown>) => void = () => undefined,
+): string {
   const config: Record<string, unknown> = {
     created: "2026-01-01T00:00:00Z",
     architecture: ARCHITECTURE,
@@ -75,7 +83,11 @@ export function configOf(layers: readonly Layer[], process: object, change: (con
 }
 
 /** Adds an image of these layers with this configuration; gives the manifest's descriptor. */
-export function addImage(blobs: Blobs, layers: readonly Layer[], config: string): { mediaType: string; digest: string; size: number } {
+export function addImage(
+  blobs: Blobs,
+  layers: readonly Layer[],
+  config: string,
+): { mediaType: string; digest: string; size: number } {
   const manifest = {
     schemaVersion: 2,
     mediaType: `${OCI}.manifest.v1+json`,
@@ -89,7 +101,10 @@ export function addImage(blobs: Blobs, layers: readonly Layer[], config: string)
 export function layoutOf(blobs: Blobs, manifests: readonly object[]): Map<string, Buffer> {
   const files = new Map<string, Buffer>();
   files.set("oci-layout", Buffer.from('{"imageLayoutVersion":"1.0.0"}'));
-  files.set("index.json", Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests })));
+  files.set(
+    "index.json",
+    Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: `${OCI}.index.v1+json`, manifests })),
+  );
   for (const [digest, bytes] of blobs) files.set(`blobs/${digest.replace(":", "/")}`, bytes);
   return files;
 }
@@ -124,28 +139,69 @@ export function savedOf(layers: readonly Layer[], config: string, names: readonl
 export function busyboxEntries(programs: readonly string[] = PROGRAMS): TarEntry[] {
   const folder = (name: string, mode = 0o755): TarEntry => ({ name, type: "directory", mode });
   return [
-    folder("./"), folder("bin/"), folder("dev/"), folder("etc/"), folder("proc/"), folder("root/", 0o700), folder("sys/"), folder("tmp/", 0o1777),
+    folder("./"),
+    folder("bin/"),
+    folder("dev/"),
+    folder("etc/"),
+    folder("proc/"),
+    folder("root/", 0o700),
+    folder("sys/"),
+    folder("tmp/", 0o1777),
     { name: "bin/busybox", mode: 0o755, content: readFileSync("/bin/busybox") },
     ...programs.map((name): TarEntry => ({ name: `bin/${name}`, type: "symlink", linkname: "busybox", mode: 0o777 })),
   ];
 }
 
 const PROGRAMS = [
-  "sh", "cat", "ls", "id", "pwd", "echo", "env", "sed", "grep", "tr", "hostname", "sleep", "true", "false", "mount", "ps", "kill", "touch", "rm",
-  "mkdir", "stat", "head", "wc", "test", "seq", "dd", "mknod", "chroot", "sync", "tty", "stty", "ln", "sort", "find",
+  "sh",
+  "cat",
+  "ls",
+  "id",
+  "pwd",
+  "echo",
+  "env",
+  "sed",
+  "grep",
+  "tr",
+  "hostname",
+  "sleep",
+  "true",
+  "false",
+  "mount",
+  "ps",
+  "kill",
+  "touch",
+  "rm",
+  "mkdir",
+  "stat",
+  "head",
+  "wc",
+  "test",
+  "seq",
+  "dd",
+  "mknod",
+  "chroot",
+  "sync",
+  "tty",
+  "stty",
+  "ln",
+  "sort",
+  "find",
 ];
 
 /** The entries of a folder, in the order of their names. Directories that hold a file only have no entry of their own in `bare`. */
 function entriesOf(folder: string, bare: boolean, prefix = ""): TarEntry[] {
-  return readdirSync(join(folder, prefix)).toSorted().flatMap((name): TarEntry[] => {
-    const path = prefix === "" ? name : `${prefix}/${name}`;
-    const { mode } = statSync(join(folder, path));
-    if (!statSync(join(folder, path)).isDirectory()) {
-      return [{ name: path, mode: mode & 0o100 ? 0o755 : 0o644, content: readFileSync(join(folder, path)) }];
-    }
-    const own: TarEntry[] = bare ? [] : [{ name: `${path}/`, type: "directory", mode: 0o755 }];
-    return [...own, ...entriesOf(folder, bare, path)];
-  });
+  return readdirSync(join(folder, prefix))
+    .toSorted()
+    .flatMap((name): TarEntry[] => {
+      const path = prefix === "" ? name : `${prefix}/${name}`;
+      const { mode } = statSync(join(folder, path));
+      if (!statSync(join(folder, path)).isDirectory()) {
+        return [{ name: path, mode: mode & 0o100 ? 0o755 : 0o644, content: readFileSync(join(folder, path)) }];
+      }
+      const own: TarEntry[] = bare ? [] : [{ name: `${path}/`, type: "directory", mode: 0o755 }];
+      return [...own, ...entriesOf(folder, bare, path)];
+    });
 }
 
 /** The demo image as an OCI archive. */
@@ -165,7 +221,9 @@ export async function demoArchive(fixtures: string): Promise<Buffer> {
   const blobs: Blobs = new Map();
   const manifest = addImage(blobs, layers, config);
   const annotations = { "org.opencontainers.image.ref.name": "latest" };
-  return archiveOf(layoutOf(blobs, [{ ...manifest, platform: { os: "linux", architecture: ARCHITECTURE }, annotations }]));
+  return archiveOf(
+    layoutOf(blobs, [{ ...manifest, platform: { os: "linux", architecture: ARCHITECTURE }, annotations }]),
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -32,8 +32,15 @@ function fetchCrate(): { sources: string; kernel: string } {
     const dependency = `linux-raw-sys = { version = "=${CRATE}", default-features = false }`;
     mkdirSync(join(project, "src"));
     writeFileSync(join(project, "src/lib.rs"), "");
-    writeFileSync(join(project, "Cargo.toml"), `[package]\nname = "x"\nversion = "0.0.0"\n[dependencies]\n${dependency}\n`);
-    const answer = execFileSync("cargo", ["metadata", "--format-version", "1"], { cwd: project, encoding: "utf8", maxBuffer: 1 << 26 });
+    writeFileSync(
+      join(project, "Cargo.toml"),
+      `[package]\nname = "x"\nversion = "0.0.0"\n[dependencies]\n${dependency}\n`,
+    );
+    const answer = execFileSync("cargo", ["metadata", "--format-version", "1"], {
+      cwd: project,
+      encoding: "utf8",
+      maxBuffer: 1 << 26,
+    });
     const { packages } = JSON.parse(answer) as { packages: { name: string; manifest_path: string }[] };
     const manifest = packages.find(({ name }) => name === "linux-raw-sys")?.manifest_path;
     if (manifest === undefined) throw new Error("Cargo did not fetch linux-raw-sys");
@@ -53,7 +60,10 @@ function callsOf(sources: string, directory: string): Call[] {
   const text = readFileSync(join(sources, directory, "general.rs"), "utf8");
   const found = [...text.matchAll(/pub const __(?:ARM_)?NR_(\w+): u32 = (\d+);/g)];
   return found
-    .map(([, name = "", number = ""]) => ({ name, number: directory === "x32" ? Number(number) - X32_BIT : Number(number) }))
+    .map(([, name = "", number = ""]) => ({
+      name,
+      number: directory === "x32" ? Number(number) - X32_BIT : Number(number),
+    }))
     .filter(({ name }) => !NO_CALL.test(name))
     .toSorted((a, b) => a.number - b.number || a.name.localeCompare(b.name, "en"));
 }
@@ -94,7 +104,9 @@ function generate(): Map<string, string> {
     const comment = `System calls of ${file}, Linux ${kernel}, in the order of their numbers${base}; see ../seccomp-tree.ts for the form.`;
     files.set(`${file}.ts`, sourceOf(comment, file.toUpperCase(), encode(calls)));
   }
-  const others = readdirSync(sources).filter((name) => !(name in TABLES) && existsSync(join(sources, name, "general.rs")));
+  const others = readdirSync(sources).filter(
+    (name) => !(name in TABLES) && existsSync(join(sources, name, "general.rs")),
+  );
   const names = new Set(others.flatMap((directory) => callsOf(sources, directory).map(({ name }) => name)));
   const comment = `System calls of Linux ${kernel} that only other architectures have: known, although no filter needs them.`;
   files.set("elsewhere.ts", sourceOf(comment, "ELSEWHERE", [...names].filter((name) => !ours.has(name)).toSorted()));

@@ -1,11 +1,11 @@
-/** `exec`: another process in a container that runs. Its own failures exit with 255, to tell them from the process's. */
+/** `exec`: another process in a container that runs. */
 import { O_RDONLY, SIGKILL } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { execIn, type Executed } from "../container/exec.ts";
 import { waitForProcess } from "../container/foreground.ts";
-import { sendTerminal, writePidFile } from "../container/handover.ts";
+import { sendPidfd, sendTerminal, writePidFile } from "../container/handover.ts";
 import { FILTER_FILE } from "../container/paths.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { specOf } from "../container/start.ts";
@@ -13,21 +13,10 @@ import { openContainer, type Held } from "../container/state.ts";
 import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
 import type { CapName, Process, Spec, User } from "../spec/spec.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
-import { countOf } from "./parse.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
 
 export function run(context: Context, parsed: Parsed): number {
-  try {
-    return exec(context, parsed);
-  } catch (error) {
-    if (!(error instanceof Error)) throw error;
-    context.log.fatal(error.message);
-    return 255;
-  }
-}
-
-function exec(context: Context, parsed: Parsed): number {
   const { sys, globals } = context;
   const [id = ""] = parsed.operands;
   using held = openContainer(sys, globals.root, id);
@@ -60,6 +49,8 @@ function begin(sys: Sys, executed: Executed, parsed: Parsed): void {
   try {
     const socket = option(parsed, "console-socket");
     if (socket !== undefined && executed.terminal !== undefined) sendTerminal(sys, socket, executed.terminal);
+    const pidfdSocket = option(parsed, "pidfd-socket");
+    if (pidfdSocket !== undefined) sendPidfd(sys, pidfdSocket, "setns", executed.pidfd);
     const pidFile = option(parsed, "pid-file");
     if (pidFile !== undefined) writePidFile(sys, pidFile, executed.pid);
     goOn(sys, executed.channel);
@@ -109,9 +100,9 @@ function userOf(base: User, parsed: Parsed): User {
 
 /** 0 to 2^32-2, and nothing that is not a number becomes root (CVE-2026-30892, CVE-2024-40635). */
 function idOf(text: string, name: string): number {
-  const id = countOf(text, name);
-  if (id > 0xfffffffe) throw new Failure(`--${name}: ${text} is not an id`);
-  return id;
+  const digits = text !== "" && [...text].every((character) => character >= "0" && character <= "9");
+  if (!digits || Number(text) > 0xfffffffe) throw new Failure(`--${name}: ${JSON.stringify(text)} is not an id`);
+  return Number(text);
 }
 
 /** Bounding, permitted and effective; never inheritable (CVE-2022-29162). */
@@ -123,7 +114,12 @@ function addCapabilities(base: Process["capabilities"], names: readonly string[]
     return full;
   });
   const union = (set: readonly CapName[]): CapName[] => [...new Set([...set, ...added])];
-  return { ...base, bounding: union(base.bounding), permitted: union(base.permitted), effective: union(base.effective) };
+  return {
+    ...base,
+    bounding: union(base.bounding),
+    permitted: union(base.permitted),
+    effective: union(base.effective),
+  };
 }
 
 function subCgroup(path: string | undefined): string {

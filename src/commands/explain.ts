@@ -55,7 +55,8 @@ export function run(context: Context, parsed: Parsed): number {
 function circumstancesOf(context: Context, { operands }: Parsed, notes: string[]): Circumstances {
   const { sys, globals, env } = context;
   const [name, ...args] = operands;
-  if (name !== "create" && name !== "run") throw new Usage(`cannot explain ${JSON.stringify(name ?? "")}: only create and run`);
+  if (name !== "create" && name !== "run")
+    throw new Usage(`cannot explain ${JSON.stringify(name ?? "")}: only create and run`);
   const command = COMMANDS.find((known) => known.name === name);
   const parsed = parseArguments(args, { flags: command?.flags ?? [], greedy: false });
   const [id, ...others] = parsed.operands;
@@ -85,17 +86,27 @@ function circumstancesOf(context: Context, { operands }: Parsed, notes: string[]
 
 function readSpec(sys: Sys, bundle: string): Spec {
   const path = `${bundle}/${CONFIG_FILE}`;
-  return parseSpec(attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT)), bundle);
+  return parseSpec(
+    attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT)),
+    bundle,
+  );
 }
 
 /** What this host is like; where it cannot run containers, what another is like, with a note. */
 function factsFor(sys: Sys, spec: Spec, notes: string[]): Facts {
   const facts = probeOrAssume(sys, notes);
-  if (facts.euid !== 0) notes.push(`you are uid ${facts.euid}: the command itself needs root, and would end with an error where it does so first`);
-  const lacking = spec.cgroup.settings.map(({ controller }) => controller).filter((name) => name !== "" && !facts.controllers.includes(name));
+  if (facts.euid !== 0)
+    notes.push(
+      `you are uid ${facts.euid}: the command itself needs root, and would end with an error where it does so first`,
+    );
+  const lacking = spec.cgroup.settings
+    .map(({ controller }) => controller)
+    .filter((name) => name !== "" && !facts.controllers.includes(name));
   if (lacking.length === 0) return facts;
   const missing = [...new Set(lacking)];
-  notes.push(`the kernel offers no ${missing.join(" ")} controller in cgroup2 here: the command would refuse the limits that need it. They are explained as if it did`);
+  notes.push(
+    `the kernel offers no ${missing.join(" ")} controller in cgroup2 here: the command would refuse the limits that need it. They are explained as if it did`,
+  );
   return { ...facts, controllers: [...facts.controllers, ...missing] };
 }
 
@@ -104,7 +115,9 @@ function probeOrAssume(sys: Sys, notes: string[]): Facts {
     return probe(sys);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
-    notes.push(`this host cannot run containers (${error.message}). What follows is assumed of another one, with cgroup2 on /sys/fs/cgroup`);
+    notes.push(
+      `this host cannot run containers (${error.message}). What follows is assumed of another one, with cgroup2 on /sys/fs/cgroup`,
+    );
     const { release, machine } = sys.uname();
     return {
       kernelRelease: release,

@@ -9,7 +9,8 @@ import { table } from "./text-table.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
   const format = option(parsed, "format") ?? "table";
-  if (format !== "table" && format !== "json") throw new Failure(`invalid format option: ${JSON.stringify(format)} (table or json)`);
+  if (format !== "table" && format !== "json")
+    throw new Failure(`invalid format option: ${JSON.stringify(format)} (table or json)`);
   const records = listRecords({ sys, path: globals.store });
   if (isSet(parsed, "quiet")) print(sys, lines([...new Set(records.map(({ id }) => short(id)))]));
   else if (format === "json") print(sys, `${JSON.stringify(records.map(describe))}\n`);

@@ -10,7 +10,9 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
   makeStore(store);
   using _lock = lockStore(store);
   // All are looked up before the first goes: a mistake in one takes none away.
-  const records = new Map(parsed.operands.flatMap((text) => findRecords(store, text)).map((record) => [record.name ?? record.id, record]));
+  const records = new Map(
+    parsed.operands.flatMap((text) => findRecords(store, text)).map((record) => [record.name ?? record.id, record]),
+  );
   using worker = new Worker(sys, env);
   for (const record of records.values()) {
     removeRecord(store, record);

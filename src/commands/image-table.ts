@@ -7,19 +7,49 @@ const QUIET: Flag = { name: "quiet", short: "q", help: "only ids" };
 /** `image load`, `image ls` and so on. */
 export const IMAGE_COMMANDS: readonly Command[] = [
   {
-    name: "image load", summary: "load an image from a layout directory or an archive", operands: "SOURCE",
+    name: "image load",
+    summary: "load an image from a layout directory or an archive",
+    operands: "SOURCE",
     flags: [{ name: "name", value: "NAME", help: "what the image will be called (default: as the source calls it)" }],
     module: "commands-image-load",
   },
-  { name: "image ls", summary: "list the images in the store", operands: "", flags: [FORMAT, QUIET], module: "commands-image-ls" },
-  { name: "image inspect", summary: "show all about images, as JSON", operands: "IMAGE...", flags: [], module: "commands-image-inspect" },
-  { name: "image rm", summary: "remove names, and what no name needs any more", operands: "IMAGE...", flags: [], module: "commands-image-rm" },
-  { name: "image unpack", summary: "write an image as an OCI bundle: DIR/rootfs and DIR/config.json", operands: "IMAGE DIR", flags: [], module: "commands-image-unpack" },
+  {
+    name: "image ls",
+    summary: "list the images in the store",
+    operands: "",
+    flags: [FORMAT, QUIET],
+    module: "commands-image-ls",
+  },
+  {
+    name: "image inspect",
+    summary: "show all about images, as JSON",
+    operands: "IMAGE...",
+    flags: [],
+    module: "commands-image-inspect",
+  },
+  {
+    name: "image rm",
+    summary: "remove names, and what no name needs any more",
+    operands: "IMAGE...",
+    flags: [],
+    module: "commands-image-rm",
+  },
+  {
+    name: "image unpack",
+    summary: "write an image as an OCI bundle: DIR/rootfs and DIR/config.json",
+    operands: "IMAGE DIR",
+    flags: [],
+    module: "commands-image-unpack",
+  },
 ];
 
 /** What `create` and `run` take beside an image: `--image` itself first. */
 export const IMAGE_FLAGS: readonly Flag[] = [
-  { name: "image", value: "IMAGE", help: "make the container from an image: a name in the store, or oci:DIR, oci-archive:FILE, docker-archive:FILE" },
+  {
+    name: "image",
+    value: "IMAGE",
+    help: "make the container from an image: a name in the store, or oci:DIR, oci-archive:FILE, docker-archive:FILE",
+  },
   { name: "interactive", short: "i", help: "pass standard input on (without it there is nothing to read)" },
   { name: "tty", short: "t", help: "give it a terminal" },
   { name: "rm", help: "delete the container when its process ends" },

@@ -10,7 +10,7 @@ import { parseSpec } from "../spec/parse.ts";
 import type { Seccomp, Spec } from "../spec/spec.ts";
 import type { PreparedImage } from "../image/prepare.ts";
 import { absolutePath, isSet, option, type Context, type Parsed } from "./context.ts";
-import { preservedFds } from "./secure.ts";
+import { listenFds, preservedFds } from "./secure.ts";
 
 /** More is no config.json. */
 const CONFIG_LIMIT = 16 << 20;
@@ -18,9 +18,12 @@ const CONFIG_LIMIT = 16 << 20;
 /** Reads the bundle and checks the options against it. Throws a Failure or a SpecError; nothing has been changed then. */
 export function prepare(context: Context, parsed: Parsed, start: CreateRequest["start"]): CreateRequest {
   const { sys, globals } = context;
+  if (globals.cgroupManager === "disabled") {
+    throw new Failure("--cgroup-manager disabled is not supported yet: leave it out, and the container gets a cgroup");
+  }
   const origin = originOf(context, parsed);
   const { config, id, owned } = origin;
-  const spec = specOf(origin);
+  const spec = withSockets(specOf(origin), listenFds(sys, context.env));
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   const facts = probe(sys);
   const request: CreateRequest = {
@@ -41,13 +44,16 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
 }
 
 /** Where a container comes from: a bundle, or an image. */
-type Origin = Pick<PreparedImage, "id" | "config" | "bundle" | "make"> & Partial<Pick<PreparedImage, "overlay" | "owned">>;
+type Origin = Pick<PreparedImage, "id" | "config" | "bundle" | "make"> &
+  Partial<Pick<PreparedImage, "overlay" | "owned">>;
 
 function originOf(context: Context, parsed: Parsed): Origin {
   const { sys } = context;
   if (option(parsed, "image") !== undefined) return sys.load("image-prepare").prepareImage(context, parsed);
   const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
-  return { id: parsed.operands[0] ?? "", config: readConfig(sys, bundle), bundle, make: () => undefined };
+  const file = option(parsed, "config");
+  const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);
+  return { id: parsed.operands[0] ?? "", config: readConfig(sys, path), bundle, make: () => undefined };
 }
 
 function specOf({ config, bundle, overlay }: Origin): Spec {
@@ -55,8 +61,15 @@ function specOf({ config, bundle, overlay }: Origin): Spec {
   return overlay === undefined ? spec : { ...spec, root: { ...spec.root, overlay } };
 }
 
-function readConfig(sys: Sys, bundle: string): string {
-  return attempt(`read ${bundle}/${CONFIG_FILE}`, () => readFile(sys, null, `${bundle}/${CONFIG_FILE}`, CONFIG_LIMIT));
+function readConfig(sys: Sys, path: string): string {
+  return attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT));
+}
+
+/** sd_listen_fds(3): the process gets the sockets of the caller, and is pid 1 as far as it knows. */
+function withSockets(spec: Spec, count: number): Spec {
+  if (count === 0) return spec;
+  const env = [...spec.process.env, `LISTEN_FDS=${count}`, "LISTEN_PID=1"];
+  return { ...spec, process: { ...spec.process, env } };
 }
 
 /** The compiled filter, empty where there is none. */
@@ -74,4 +87,3 @@ export function checkTerminal(spec: Pick<Spec, "process">, parsed: Parsed, detac
     throw new Failure("cannot use console socket if runc will not detach or allocate tty");
   }
 }
-

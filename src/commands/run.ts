@@ -31,7 +31,12 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
     throw error;
   }
   if (detach) return 0;
-  const code = waitForProcess(sys, { pid: created.state.pid, pidfd: created.pidfd, signals, terminal: created.terminal });
+  const code = waitForProcess(sys, {
+    pid: created.state.pid,
+    pidfd: created.pidfd,
+    signals,
+    terminal: created.terminal,
+  });
   if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, true);
   return code;
 }

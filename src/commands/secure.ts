@@ -31,7 +31,8 @@ export function preservedFds(sys: Sys, env: readonly string[], parsed: Parsed): 
 
 /** sd_listen_fds(3): only for the very process that LISTEN_PID names. */
 export function listenFds(sys: Sys, env: readonly string[]): number {
-  const value = (name: string): string => env.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
+  const value = (name: string): string =>
+    env.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
   if (value("LISTEN_PID") !== String(sys.getpid())) return 0;
   const count = Number(value("LISTEN_FDS"));
   return Number.isInteger(count) && count > 0 ? count : 0;

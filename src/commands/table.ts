@@ -50,7 +50,6 @@ const PIDFD: Flag = {
   name: "pidfd-socket",
   value: "PATH",
   help: "the socket that gets a pidfd of the process",
-  refused: true,
 };
 const PID_FILE: Flag = { name: "pid-file", value: "FILE", help: "write the process's pid to this file" };
 const PRESERVE: Flag = {
@@ -64,7 +63,7 @@ const FORMAT: Flag = { name: "format", short: "f", value: "FORMAT", help: "table
 
 const CREATE_FLAGS: readonly Flag[] = [
   BUNDLE,
-  { name: "config", value: "FILE", help: "read this file in place of the bundle's config.json", refused: true },
+  { name: "config", value: "FILE", help: "read this file in place of the bundle's config.json" },
   CONSOLE,
   PIDFD,
   PID_FILE,

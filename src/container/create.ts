@@ -55,7 +55,9 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   const { spec, facts, id } = request;
   const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
   const host = [...planHost(spec, facts, cgroup.path)];
-  const init = [...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path })];
+  const init = [
+    ...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path }),
+  ];
   const directory = makeContainerDirectory(sys, request.root, id);
   const intent = intentOf(sys, request, cgroup);
   let made = false;
@@ -92,7 +94,13 @@ function hostScene(sys: Sys): Scene {
   const nobody = (): never => {
     throw new Error("the host's plan has no conversation");
   };
-  return { sys, root: undefined, sources: new Map(), filter: new Uint8Array(), converse: { runHooks: nobody, handOver: nobody } };
+  return {
+    sys,
+    root: undefined,
+    sources: new Map(),
+    filter: new Uint8Array(),
+    converse: { runHooks: nobody, handOver: nobody },
+  };
 }
 
 function intentOf(sys: Sys, request: CreateRequest, cgroup: CgroupPlace): State {
@@ -143,7 +151,17 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
     prepared.directory[Symbol.dispose]();
     const start: Start = fifo === undefined ? { by: "parent" } : { by: "fifo", fifo };
     const { filter, preserveFds } = request;
-    runInit(sys, { spec, steps: prepared.steps, sources, joined, filter, channel: their, start, preserveFds, hookState: prepared.intent });
+    runInit(sys, {
+      spec,
+      steps: prepared.steps,
+      sources,
+      joined,
+      filter,
+      channel: their,
+      start,
+      preserveFds,
+      hookState: prepared.intent,
+    });
   }
   their[Symbol.dispose]();
   for (const source of sources.values()) source[Symbol.dispose]();
@@ -200,4 +218,3 @@ function runCreateHooks(sys: Sys, spec: Spec, state: State): void {
   const hooks: readonly Hook[] = [...spec.hooks.prestart, ...spec.hooks.createRuntime];
   if (hooks.length > 0) runHooks(sys, hooks, state, "creating");
 }
-

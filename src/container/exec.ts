@@ -1,5 +1,13 @@
 /** Another process in a container that runs: both sides, top to bottom. */
-import { CLONE_NEWNS, CLONE_NEWPID, O_DIRECTORY, O_PATH, PR_SET_DUMPABLE, PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
+import {
+  CLONE_NEWNS,
+  CLONE_NEWPID,
+  O_DIRECTORY,
+  O_PATH,
+  PR_SET_DUMPABLE,
+  PR_SET_PDEATHSIG,
+  SIGKILL,
+} from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
@@ -85,13 +93,18 @@ function openInit(sys: Sys, { state }: Held): Fd {
 
 /** In the container's cgroup from the first moment; where it has distributed itself to children, in that of its init. */
 function cloneInto(sys: Sys, { state }: Held, below: string): ReturnType<Sys["clone3"]> {
-  const place: CgroupPlace = { mount: state.cgroup.mount, path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}` };
+  const place: CgroupPlace = {
+    mount: state.cgroup.mount,
+    path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}`,
+  };
   try {
     using cgroup = attempt(`open cgroup ${place.path}`, () => openCgroup(sys, place));
     return sys.clone3(0, [cgroup]);
   } catch (error) {
     if (!isErrno(error, "EBUSY", "EOPNOTSUPP") || below !== "/") throw error;
-    const line = readFile(sys, null, `/proc/${state.pid}/cgroup`).split("\n").find((text) => text.startsWith("0::"));
+    const line = readFile(sys, null, `/proc/${state.pid}/cgroup`)
+      .split("\n")
+      .find((text) => text.startsWith("0::"));
     using cgroup = openCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
     return sys.clone3(0, [cgroup]);
   }
@@ -137,7 +150,15 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
   tell(sys, channel, "ready", "", []);
   waitForParent(sys, channel);
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
-  return becomeProcess(sys, { process, program, env, filter, flags: seccomp?.flags ?? 0, report: channel, preserveFds });
+  return becomeProcess(sys, {
+    process,
+    program,
+    env,
+    filter,
+    flags: seccomp?.flags ?? 0,
+    report: channel,
+    preserveFds,
+  });
 }
 
 /** A terminal of the container's devpts. Its /dev/console stays that of init. */

@@ -1,7 +1,7 @@
 /** What callers wait for: the pid file, and the terminal through the console socket. */
 import { O_CREAT, O_EXCL, O_SYNC, O_WRONLY } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { removeFile } from "../sys/files.ts";
+import { openPath, removeFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { basename, dirname } from "../spec/paths.ts";
 
@@ -18,16 +18,23 @@ export function writePidFile(sys: Sys, path: string, pid: number): void {
   });
 }
 
-/**
- * Sends the terminal's other side: one message, its name as data, the descriptor as SCM_RIGHTS. A path that is too long for a
- * socket's address (unix(7)) is reached through its directory's descriptor. Throws a Failure.
- */
+/** Sends the terminal's other side: one message, its name as data, the descriptor as SCM_RIGHTS. Throws a Failure. */
 export function sendTerminal(sys: Sys, path: string, master: Fd): void {
   attempt(`send the terminal to the console socket ${path}`, () => {
-    using directory = sys.openat(null, dirname(path), 0o10200000, 0);
-    const address = path.length < 108 ? path : `/proc/self/fd/${directory.number}/${basename(path)}`;
-    if (address.length >= 108) throw new Failure("the socket's name is too long");
-    using socket = sys.connectUnix(address);
-    sys.sendMessage(socket, `/dev/pts/${sys.terminalNumber(master)}`, [master]);
+    send(sys, path, `/dev/pts/${sys.terminalNumber(master)}`, master);
   });
+}
+
+/** Sends a pidfd of the process: "standard" is a container's own, "setns" one of exec. Throws a Failure. */
+export function sendPidfd(sys: Sys, path: string, kind: "standard" | "setns", pidfd: Fd): void {
+  attempt(`send the pidfd to the socket ${path}`, () => send(sys, path, kind, pidfd));
+}
+
+/** A path that is too long for a socket's address (unix(7)) is reached through its directory's descriptor. */
+function send(sys: Sys, path: string, text: string, fd: Fd): void {
+  using directory = openPath(sys, dirname(path));
+  const address = path.length < 108 ? path : `/proc/self/fd/${directory.number}/${basename(path)}`;
+  if (address.length >= 108) throw new Failure("the socket's name is too long");
+  using socket = sys.connectUnix(address);
+  sys.sendMessage(socket, text, [fd]);
 }

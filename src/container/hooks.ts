@@ -21,7 +21,9 @@ function runHook(sys: Sys, hook: Hook, index: number, input: string): void {
   const { code, signal, output, errors } = runProgram(sys, { path: hook.path, args, env: hook.env, input, timeout });
   if (code === 0 && signal === 0) return;
   const how = signal === 0 ? `exit status ${code}` : `signal ${signal}`;
-  throw new Failure(`hook #${index} ${hook.path} failed: ${how}, stdout: ${oneLine(output)}, stderr: ${oneLine(errors)}`);
+  throw new Failure(
+    `hook #${index} ${hook.path} failed: ${how}, stdout: ${oneLine(output)}, stderr: ${oneLine(errors)}`,
+  );
 }
 
 function oneLine(text: string): string {

@@ -54,7 +54,13 @@ function live(sys: Sys, init: Init): never {
   if (spec.namespaces.some((namespace) => namespace.type === "user")) becomeRoot(sys, init);
   // Modes below are exact; the container's own umask comes with its identity.
   sys.umask(0);
-  execute(init.steps, { sys, root: undefined, sources: init.sources, filter: init.filter, converse: conversation(sys, init) });
+  execute(init.steps, {
+    sys,
+    root: undefined,
+    sources: init.sources,
+    filter: init.filter,
+    converse: conversation(sys, init),
+  });
   const env = withHome(sys, spec.process);
   const program = findProgram(sys, spec.process, env);
   tell(sys, channel, "ready", "", []);
@@ -67,7 +73,15 @@ function live(sys: Sys, init: Init): never {
     endInFailure(sys, report, error);
   }
   const { filter, preserveFds } = init;
-  return becomeProcess(sys, { process: spec.process, program, env, filter, flags: spec.seccomp?.flags ?? 0, report, preserveFds });
+  return becomeProcess(sys, {
+    process: spec.process,
+    program,
+    env,
+    filter,
+    flags: spec.seccomp?.flags ?? 0,
+    report,
+    preserveFds,
+  });
 }
 
 function becomeRoot(sys: Sys, { spec, channel }: Init): void {
@@ -86,7 +100,8 @@ function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversatio
       waitForParent(sys, channel);
       // The state is written: whoever deletes the container finds this process.
       sys.prctl(PR_SET_PDEATHSIG, 0, 0);
-      if (spec.hooks.createContainer.length > 0) runHooks(sys, spec.hooks.createContainer, { ...hookState, pid: sys.getpid() }, "creating");
+      if (spec.hooks.createContainer.length > 0)
+        runHooks(sys, spec.hooks.createContainer, { ...hookState, pid: sys.getpid() }, "creating");
     },
     handOver(master: Fd): void {
       tell(sys, channel, "terminal", "", [master]);

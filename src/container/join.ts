@@ -23,7 +23,10 @@ export function openNamespaces(sys: Sys, namespaces: readonly Namespace[]): Join
   const open = new Map<NamespaceType, Fd>();
   for (const { type, path } of namespaces) {
     if (path === undefined) continue;
-    open.set(type, attempt(`open the ${type} namespace ${path}`, () => sys.openat(null, path, O_RDONLY, 0)));
+    open.set(
+      type,
+      attempt(`open the ${type} namespace ${path}`, () => sys.openat(null, path, O_RDONLY, 0)),
+    );
   }
   return new Joined(open);
 }

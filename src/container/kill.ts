@@ -7,7 +7,12 @@ import { killCgroup, openCgroup, processesOf, signal as send } from "../mechanis
 import { isAlive, openContainer, type State } from "./state.ts";
 
 /** Sends `number` to init, or with `all` to every process of the container. Throws a Failure with runc's words. */
-export function killContainer(sys: Sys, root: string, id: string, request: { readonly number: number; readonly all: boolean }): void {
+export function killContainer(
+  sys: Sys,
+  root: string,
+  id: string,
+  request: { readonly number: number; readonly all: boolean },
+): void {
   using held = openContainer(sys, root, id);
   const { state } = held;
   if (request.all || (request.number === SIGKILL && state.sharesPids)) {

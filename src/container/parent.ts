@@ -22,7 +22,8 @@ export class Parent {
   /** Waits for `request`; gives the descriptor that came with it. Throws what init says it failed at. */
   expect(request: Request): Fd | undefined {
     const received = receive(this.#sys, this.#channel);
-    if (received === undefined) throw new Failure("the container's init ended before it was ready (killed, perhaps by its memory limit)");
+    if (received === undefined)
+      throw new Failure("the container's init ended before it was ready (killed, perhaps by its memory limit)");
     if (received.request === "failed") throw new Failure(received.text);
     this.#expected = accept(this.#expected, received.request);
     if (received.request !== request) throw new Failure(`init says "${received.request}" instead of "${request}"`);

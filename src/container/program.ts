@@ -42,7 +42,9 @@ export function findProgram(sys: Sys, { args }: Process, env: readonly string[])
     checkProgram(sys, name);
     return name;
   }
-  const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5) ?? "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  const path =
+    env.find((entry) => entry.startsWith("PATH="))?.slice(5) ??
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const directory of path.split(":")) {
     const candidate = `${directory === "" ? "." : directory}/${name}`;
     try {
@@ -57,7 +59,8 @@ export function findProgram(sys: Sys, { args }: Process, env: readonly string[])
 
 function checkProgram(sys: Sys, path: string): void {
   try {
-    if ((sys.statx(null, path, 0).mode & S_IFMT) === S_IFDIR) throw new Failure(`exec: ${JSON.stringify(path)}: is a directory`);
+    if ((sys.statx(null, path, 0).mode & S_IFMT) === S_IFDIR)
+      throw new Failure(`exec: ${JSON.stringify(path)}: is a directory`);
     sys.faccessat(null, path, X_OK);
   } catch (error) {
     if (error instanceof Failure) throw error;
@@ -95,4 +98,3 @@ export function becomeProcess(sys: Sys, last: Last): never {
   sys.exit(127);
   throw new Failure("exec failed");
 }
-

@@ -15,7 +15,9 @@ const MARK = "_TSRUN_ORIGINAL=";
 export function protectOwnFile(sys: Sys, args: readonly string[], env: readonly string[]): void {
   if (isProtected(sys)) return;
   if (env.some((entry) => entry.startsWith(MARK))) {
-    throw new Failure(`cannot protect the program's own file: the copy is not read-only (unset ${MARK.slice(0, -1)} if you set it)`);
+    throw new Failure(
+      `cannot protect the program's own file: the copy is not read-only (unset ${MARK.slice(0, -1)} if you set it)`,
+    );
   }
   attempt("run from a read-only copy of the program's own file", () => {
     using copy = sys.openTree(null, "/proc/self/exe", OPEN_TREE_CLONE);
@@ -35,4 +37,3 @@ function isProtected(sys: Sys): boolean {
   using executable = sys.openTree(null, "/proc/self/exe", 0);
   return Math.floor(sys.fstatfs(executable).flags / ST_RDONLY) % 2 === 1;
 }
-

@@ -11,7 +11,12 @@ const LEAVING = "~deleted";
  * Removes an image container's own files and `ROOT/ID`, which is renamed first: from then on the container does not exist, and
  * what a crash leaves is swept by the next one. Throws a Failure.
  */
-export function removeContainer(sys: Sys, root: string, id: string, { owned }: { readonly owned: string | undefined }): void {
+export function removeContainer(
+  sys: Sys,
+  root: string,
+  id: string,
+  { owned }: { readonly owned: string | undefined },
+): void {
   try {
     if (owned !== undefined) removeTree(sys, null, owned);
     using directory = openDirectory(sys, null, root);

@@ -46,7 +46,7 @@ function openFifo(sys: Sys, { directory }: Held): Fd {
  * in the fifo then, which lives as long as this end is open. fifo(7), pipe(7).
  */
 function waitForBegin(sys: Sys, fifo: Fd): void {
-  for (let events = 0; (events & POLLERR) === 0; ) [events = 0] = sys.poll([fifo], [0], -1);
+  for (let events = 0; (events & POLLERR) === 0;) [events = 0] = sys.poll([fifo], [0], -1);
   using left = sys.openat(null, `/proc/self/fd/${fifo.number}`, O_RDONLY | O_NONBLOCK, 0);
   try {
     const text = failureIn(sys.readText(left, 8192));

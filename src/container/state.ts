@@ -65,7 +65,12 @@ export function writeState(sys: Sys, directory: Fd, state: State): void {
 export function openContainer(sys: Sys, root: string, id: string): Held {
   const directory = openContainerDirectory(sys, root, id);
   try {
-    return { directory, path: `${root}/${id}`, state: readState(sys, directory, id), [Symbol.dispose]: () => directory[Symbol.dispose]() };
+    return {
+      directory,
+      path: `${root}/${id}`,
+      state: readState(sys, directory, id),
+      [Symbol.dispose]: () => directory[Symbol.dispose](),
+    };
   } catch (error) {
     directory[Symbol.dispose]();
     throw error;
@@ -156,14 +161,16 @@ export function bootId(sys: Sys): string {
   return (readFileIfAny(sys, null, "/proc/sys/kernel/random/boot_id") ?? "").trim();
 }
 
-/** The ids of all containers below a root. */
+/** The ids of all containers below a root; a name with "~" is no id. */
 export function listIds(sys: Sys, root: string): string[] {
   try {
     using directory = openDirectory(sys, null, root);
-    return sys.readDirectory(directory).filter((name) => !name.startsWith(".")).toSorted();
+    return sys
+      .readDirectory(directory)
+      .filter((name) => !name.includes("~"))
+      .toSorted();
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw new Failure(`cannot list ${root}`, error);
   }
 }
-

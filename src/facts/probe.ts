@@ -39,12 +39,16 @@ export function unifiedMount(sys: Sys): string {
       continue; // Not there: the next one.
     }
   }
-  throw new Failure("no cgroup v2 is mounted at /sys/fs/cgroup or /sys/fs/cgroup/unified: mount -t cgroup2 none /sys/fs/cgroup");
+  throw new Failure(
+    "no cgroup v2 is mounted at /sys/fs/cgroup or /sys/fs/cgroup/unified: mount -t cgroup2 none /sys/fs/cgroup",
+  );
 }
 
 /** The line "0::/path" of /proc/self/cgroup. */
 export function ownCgroup(sys: Sys): string {
-  const line = readFile(sys, null, "/proc/self/cgroup").split("\n").find((text) => text.startsWith("0::"));
+  const line = readFile(sys, null, "/proc/self/cgroup")
+    .split("\n")
+    .find((text) => text.startsWith("0::"));
   return line?.slice(3) ?? "/";
 }
 
@@ -54,5 +58,8 @@ function field(status: string, name: string): string {
 }
 
 function words(text: string): string[] {
-  return text.trim().split(" ").filter((word) => word !== "");
+  return text
+    .trim()
+    .split(" ")
+    .filter((word) => word !== "");
 }

@@ -5,6 +5,7 @@
  * beginning: whatever an instruction jumps to is there already, every distance is known at once, and no pass has to
  * come back to mend anything. A writer of trees passes the continuations and gets the entry.
  */
+import { SpecError } from "../spec/error.ts";
 
 /** A place in a program: the number of instructions from there to the end. */
 export type Label = number;
@@ -120,7 +121,8 @@ function bringNear(program: Program, target: Label, reach: number): Label {
 
 function grow(program: Program): void {
   const { words, limit } = program;
-  if (program.length >= limit) throw new RangeError(`A BPF program must have at most ${limit} instructions`);
+  if (program.length >= limit)
+    throw new SpecError("", `the rules make too large a BPF program: at most ${limit} instructions are allowed`);
   program.capacity = Math.min(limit, program.capacity * 2);
   program.words = new Uint32Array(program.capacity * 2);
   program.words.set(words, program.words.length - words.length);

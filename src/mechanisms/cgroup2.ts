@@ -103,7 +103,10 @@ export function makeCgroup({ sys }: Scene, { mount, path }: CgroupPlace): void {
 }
 
 /** Offers every controller to the children of each cgroup on the way. What cannot be offered is missed by a later write. */
-export function enableControllers({ sys }: Scene, place: CgroupPlace & { readonly controllers: readonly string[] }): void {
+export function enableControllers(
+  { sys }: Scene,
+  place: CgroupPlace & { readonly controllers: readonly string[] },
+): void {
   if (place.controllers.length === 0) return;
   using root = openDirectory(sys, null, place.mount);
   const parts = place.path.split("/").filter((part) => part !== "");
@@ -127,7 +130,10 @@ function tryEnable(sys: Sys, cgroup: Fd, controller: string): void {
 }
 
 /** Writes one value; where this kernel lacks the file, what the setting says of that. */
-export function writeCgroup({ sys }: Scene, order: { readonly place: CgroupPlace; readonly setting: CgroupSetting }): void {
+export function writeCgroup(
+  { sys }: Scene,
+  order: { readonly place: CgroupPlace; readonly setting: CgroupSetting },
+): void {
   using cgroup = openCgroup(sys, order.place);
   const { file, value, whenMissing } = order.setting;
   try {
@@ -139,7 +145,10 @@ export function writeCgroup({ sys }: Scene, order: { readonly place: CgroupPlace
 }
 
 /** Loads and attaches the device filter: no rule means the defaults, never everything (GHSA-g54h-m393-cpwq). */
-export function filterDevices({ sys }: Scene, order: { readonly place: CgroupPlace; readonly rules: readonly DeviceRule[] }): void {
+export function filterDevices(
+  { sys }: Scene,
+  order: { readonly place: CgroupPlace; readonly rules: readonly DeviceRule[] },
+): void {
   using cgroup = openCgroup(sys, order.place);
   using program = sys.loadDeviceFilter(compileDeviceFilter(order.rules));
   sys.attachDeviceFilter(cgroup, program, BPF_F_ALLOW_MULTI);
@@ -164,7 +173,10 @@ export function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: strin
 
 /** The processes in a cgroup and below it. */
 export function processesOf(sys: Sys, cgroup: Fd): number[] {
-  const pids = readCgroup(sys, cgroup, "cgroup.procs").split("\n").filter((line) => line !== "").map(Number);
+  const pids = readCgroup(sys, cgroup, "cgroup.procs")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map(Number);
   for (const child of childrenOf(sys, cgroup)) {
     using opened = sys.openat2(cgroup, child, O_RDONLY | O_DIRECTORY, 0, STRICT);
     pids.push(...processesOf(sys, opened));
@@ -199,7 +211,8 @@ export function removeCgroup(sys: Sys, place: CgroupPlace, kill: boolean): void 
   if (kill) killCgroup(sys, opened);
   const deadline = sys.clockMonotonic() + 10_000_000;
   for (let pause = 1; !tryRemove(sys, place); pause = Math.min(pause * 2, 50)) {
-    if (sys.clockMonotonic() > deadline) throw new Failure(`cannot remove cgroup ${place.path}: processes are left in it`);
+    if (sys.clockMonotonic() > deadline)
+      throw new Failure(`cannot remove cgroup ${place.path}: processes are left in it`);
     removeChildren(sys, opened);
     sys.sleep(pause);
   }

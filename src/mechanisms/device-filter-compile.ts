@@ -59,9 +59,12 @@ interface Verdicts {
 /**
  * Takes the rules of config.json in their order, and those that go behind them. Returns the instructions,
  * struct bpf_insn[] as bytes; the program answers 1 (allow) or 0 (EPERM).
- * Throws a RangeError where there are thousands of rules.
+ * Throws a SpecError where there are thousands of rules.
  */
-export function compileDeviceFilter(rules: readonly DeviceRule[], defaults: readonly DeviceRule[] = DEFAULT_DEVICE_RULES): Uint8Array {
+export function compileDeviceFilter(
+  rules: readonly DeviceRule[],
+  defaults: readonly DeviceRule[] = DEFAULT_DEVICE_RULES,
+): Uint8Array {
   const { open, exceptions } = simplify([...rules, ...defaults]);
   const program = createProgram(EXTENDED_LIMIT);
   if (exceptions.length === 0) {
@@ -99,10 +102,12 @@ function simplify(rules: readonly DeviceRule[]): { open: boolean; exceptions: De
 }
 
 function covers(wide: DeviceRule, narrow: DeviceRule): boolean {
-  return (wide.type === "a" || wide.type === narrow.type)
-    && (wide.major === undefined || wide.major === narrow.major)
-    && (wide.minor === undefined || wide.minor === narrow.minor)
-    && (bits(narrow) & ~bits(wide)) === 0;
+  return (
+    (wide.type === "a" || wide.type === narrow.type) &&
+    (wide.major === undefined || wide.major === narrow.major) &&
+    (wide.minor === undefined || wide.minor === narrow.minor) &&
+    (bits(narrow) & ~bits(wide)) === 0
+  );
 }
 
 /** Neighbours that all allow or all deny may change places: sorted, they share the questions for type and major. */

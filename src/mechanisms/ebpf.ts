@@ -51,7 +51,14 @@ export function shiftRight(program: Program, register: Register, bits: number): 
 }
 
 /** Goes on at `yes` where the comparison holds, else at `no`; costs one instruction where either of them comes next. */
-export function jumpIf(program: Program, comparison: number, register: Register, value: number, yes: Label, no: Label): Label {
+export function jumpIf(
+  program: Program,
+  comparison: number,
+  register: Register,
+  value: number,
+  yes: Label,
+  no: Label,
+): Label {
   if (yes === no && yes === program.length) return yes;
   if (yes === program.length && comparison !== ANY_BIT) {
     const opposite = comparison === EQUAL ? DIFFERENT : EQUAL;

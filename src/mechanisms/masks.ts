@@ -1,5 +1,14 @@
 /** What of a container's file system is hidden or made read-only. */
-import { AT_EMPTY_PATH, AT_RECURSIVE, MOUNT_ATTR_RDONLY, OPEN_TREE_CLONE, O_PATH, O_NOFOLLOW, S_IFCHR, S_IFMT } from "../sys/constants.ts";
+import {
+  AT_EMPTY_PATH,
+  AT_RECURSIVE,
+  MOUNT_ATTR_RDONLY,
+  OPEN_TREE_CLONE,
+  O_PATH,
+  O_NOFOLLOW,
+  S_IFCHR,
+  S_IFMT,
+} from "../sys/constants.ts";
 import { statOf } from "../sys/files.ts";
 import { findIn, isDirectory } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";

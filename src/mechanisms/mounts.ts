@@ -35,7 +35,11 @@ export function* planMounts(spec: Spec, facts: Facts, options: InitOptions): Pla
     const source = sourceOf(mount, spec, facts, options);
     // Without a wish of its own a bind follows the root's propagation, as a mount made inside would.
     const propagation = mount.propagation ?? (source === undefined ? undefined : spec.rootfsPropagation);
-    yield step("mount", { mount: isSealedLater(mount) ? writable(mount) : mount, source, propagation }, "config#configMounts");
+    yield step(
+      "mount",
+      { mount: isSealedLater(mount) ? writable(mount) : mount, source, propagation },
+      "config#configMounts",
+    );
   }
 }
 

@@ -30,7 +30,8 @@ export function* planRoot(spec: Spec): Plan {
   // pivot_root(2) wants no shared mount around it, and nothing that is mounted from here on may reach the host: slaves
   // and private mounts do. A root that is to be shared becomes so at the end, see planPivot.
   const { type } = spec.rootfsPropagation;
-  const first = type === "shared" || type === "unbindable" ? { type: "slave" as const, recursive: true } : spec.rootfsPropagation;
+  const first =
+    type === "shared" || type === "unbindable" ? { type: "slave" as const, recursive: true } : spec.rootfsPropagation;
   yield step("setPropagation", { ...first, recursive: true }, "config-linux#configLinuxRootfsMountPropagation");
   yield step("mountRoot", spec.root, "config#configRoot");
 }

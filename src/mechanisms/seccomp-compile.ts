@@ -4,7 +4,18 @@
  */
 
 import type { Seccomp } from "../spec/spec.ts";
-import { answer, branch, CLASSIC_LIMIT, createProgram, JEQ, JSET, type Label, load, type Program, toBytes } from "./bpf.ts";
+import {
+  answer,
+  branch,
+  CLASSIC_LIMIT,
+  createProgram,
+  JEQ,
+  JSET,
+  type Label,
+  load,
+  type Program,
+  toBytes,
+} from "./bpf.ts";
 import { withMultiplexed } from "./seccomp-multiplexed.ts";
 import { emitTree, loadNumber, toRanges } from "./seccomp-tree.ts";
 import { BAD_ARCH, decide, type Verdicts } from "./seccomp-verdicts.ts";
@@ -30,7 +41,7 @@ const SKIPPED = 0xffff_ffff;
  * The machine's own architecture has its rules even where `architectures` does not list it; listed ones that the
  * machine never runs need no code. Any other architecture kills the thread: libseccomp, db.c, db_col_reset.
  * Names that no table has are passed over, as by runc: see `unknownNames`.
- * Throws a SpecError where rules contradict each other, a RangeError where the filter gets longer than BPF_MAXINSNS.
+ * Throws a SpecError where rules contradict each other, and where the filter gets longer than BPF_MAXINSNS.
  */
 export function compileSeccomp(seccomp: Seccomp, native: Machine): Uint8Array {
   const verdicts = decide(seccomp);

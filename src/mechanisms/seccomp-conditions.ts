@@ -42,7 +42,9 @@ export function emitCases(program: Program, cases: readonly Case[], otherwise: n
   while (end > 0) {
     const start = startOfGroup(cases, end, width);
     const grouped = end - start > 1;
-    next = grouped ? emitGroup(program, cases.slice(start, end), width, next) : emitCase(program, cases[start], width, next);
+    next = grouped
+      ? emitGroup(program, cases.slice(start, end), width, next)
+      : emitCase(program, cases[start], width, next);
     end = start;
   }
   return next;
@@ -121,14 +123,22 @@ function emitMaskedWord(program: Program, offset: number, mask: number, value: n
 
 function compareLow(program: Program, { op, low }: Condition, yes: Label, no: Label): Label {
   switch (op) {
-    case "EQ": return branch(program, JEQ, low, yes, no);
-    case "NE": return branch(program, JEQ, low, no, yes);
-    case "GT": return branch(program, JGT, low, yes, no);
-    case "LE": return branch(program, JGT, low, no, yes);
-    case "GE": return branch(program, JGE, low, yes, no);
-    case "LT": return branch(program, JGE, low, no, yes);
-    case "MASKED_EQ": throw new Error("A masked comparison is not one of a word");
-    default: return op satisfies never;
+    case "EQ":
+      return branch(program, JEQ, low, yes, no);
+    case "NE":
+      return branch(program, JEQ, low, no, yes);
+    case "GT":
+      return branch(program, JGT, low, yes, no);
+    case "LE":
+      return branch(program, JGT, low, no, yes);
+    case "GE":
+      return branch(program, JGE, low, yes, no);
+    case "LT":
+      return branch(program, JGE, low, no, yes);
+    case "MASKED_EQ":
+      throw new Error("A masked comparison is not one of a word");
+    default:
+      return op satisfies never;
   }
 }
 

@@ -19,7 +19,8 @@ const SOCKETCALL =
 getsockopt sendmsg recvmsg accept4 recvmmsg sendmmsg";
 
 /** SEMOP … of linux/ipc.h, in order from 1; the numbers between are not used. */
-const IPC = "semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget shmctl";
+const IPC =
+  "semop semget semctl semtimedop - - - - - - msgsnd msgrcv msgget msgctl - - - - - - shmat shmdt shmget shmctl";
 
 /**
  * Takes what a profile says; returns the same with `socketcall` and `ipc` of i386 doing what it says of the calls
@@ -29,7 +30,10 @@ export function withMultiplexed(verdicts: Verdicts): Verdicts {
   const { byName, otherwise } = verdicts;
   const found: [name: string, verdict: Verdict][] = [];
   // The kernel takes the lower half of ipc's first argument only: ipc/syscall.c, ksys_ipc.
-  for (const [name, calls, mask] of [["socketcall", SOCKETCALL, 0xffff_ffff], ["ipc", IPC, 0xffff]] as const) {
+  for (const [name, calls, mask] of [
+    ["socketcall", SOCKETCALL, 0xffff_ffff],
+    ["ipc", IPC, 0xffff],
+  ] as const) {
     const own = byName.get(name);
     if (own !== undefined && own !== otherwise && own.cases.length === 0) continue;
     const cases = [...(own?.cases ?? []), ...casesOf(verdicts, calls, mask)];
@@ -43,7 +47,8 @@ function casesOf({ byName, otherwise }: Verdicts, calls: string, mask: number): 
   for (const [i, name] of calls.split(" ").entries()) {
     const verdict = byName.get(name);
     if (verdict === undefined || verdict === otherwise) continue;
-    const answer = verdict.cases.length === 0 ? verdict.answer : verdict.cases.find((one) => !permits(one.answer))?.answer;
+    const answer =
+      verdict.cases.length === 0 ? verdict.answer : verdict.cases.find((one) => !permits(one.answer))?.answer;
     if (answer !== undefined) cases.push({ answer, conditions: [isCall(i + 1, mask)] });
   }
   return cases;

@@ -139,20 +139,32 @@ function inOrder(name: string, verdict: Verdict): Verdict {
   if (cases.every((one) => one.answer === cases[0]?.answer)) return verdict;
   for (const [i, one] of cases.entries()) {
     const other = cases.slice(0, i).find((before) => before.answer !== one.answer && sameConditions(before, one));
-    if (other !== undefined) throw new SpecError("linux.seccomp.syscalls", `has two actions for "${name}" under the same conditions`);
+    if (other !== undefined)
+      throw new SpecError("linux.seccomp.syscalls", `has two actions for "${name}" under the same conditions`);
   }
   return { cases: cases.toSorted(moreParticularFirst), answer };
 }
 
 function sameConditions({ conditions: a }: Case, { conditions: b }: Case): boolean {
-  return a.length === b.length && a.every((one, i) => {
-    const other = b[i];
-    return one.index === other?.index && one.op === other.op && one.high === other.high && one.low === other.low
-      && (one.op !== "MASKED_EQ" || wanted(one) === wanted(other));
-  });
+  return (
+    a.length === b.length &&
+    a.every((one, i) => {
+      const other = b[i];
+      return (
+        one.index === other?.index &&
+        one.op === other.op &&
+        one.high === other.high &&
+        one.low === other.low &&
+        (one.op !== "MASKED_EQ" || wanted(one) === wanted(other))
+      );
+    })
+  );
 }
 
-const RANK = { EQ: 0, NE: 0, MASKED_EQ: 0, LT: 1, LE: 1, GE: 2, GT: 2 } as const satisfies Record<Condition["op"], number>;
+const RANK = { EQ: 0, NE: 0, MASKED_EQ: 0, LT: 1, LE: 1, GE: 2, GT: 2 } as const satisfies Record<
+  Condition["op"],
+  number
+>;
 
 function moreParticularFirst({ conditions: [a] }: Case, { conditions: [b] }: Case): number {
   if (a === undefined || b === undefined) return 0;

@@ -3,9 +3,37 @@ import { Failure } from "../sys/failure.ts";
 
 /** By number, from 1; x86, ARM and most others agree. */
 const NAMES: readonly string[] = [
-  "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE", "ALRM", "TERM",
-  "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO",
-  "PWR", "SYS",
+  "HUP",
+  "INT",
+  "QUIT",
+  "ILL",
+  "TRAP",
+  "ABRT",
+  "BUS",
+  "FPE",
+  "KILL",
+  "USR1",
+  "SEGV",
+  "USR2",
+  "PIPE",
+  "ALRM",
+  "TERM",
+  "STKFLT",
+  "CHLD",
+  "CONT",
+  "STOP",
+  "TSTP",
+  "TTIN",
+  "TTOU",
+  "URG",
+  "XCPU",
+  "XFSZ",
+  "VTALRM",
+  "PROF",
+  "WINCH",
+  "IO",
+  "PWR",
+  "SYS",
 ];
 
 const ALIASES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, UNUSED: 31, RTMIN: 34, RTMAX: 64 };
@@ -25,7 +53,10 @@ export function signalNumber(text: string): number {
 }
 
 function realtime(name: string): number | undefined {
-  for (const [base, sign] of [["RTMIN", "+"], ["RTMAX", "-"]] as const) {
+  for (const [base, sign] of [
+    ["RTMIN", "+"],
+    ["RTMAX", "-"],
+  ] as const) {
     const offset = Number(name.slice(base.length + 1));
     if (!name.startsWith(base + sign) || !(offset >= 0 && offset <= 30)) continue;
     return (ALIASES[base] ?? 0) + (sign === "+" ? offset : -offset);

@@ -2,7 +2,17 @@
 
 import { SpecError } from "./error.ts";
 import {
-  asObject, entryOf, integerIn, listIn, mustBe, objectIn, pathOf, requiredStringIn, stringMapIn, uint64In, UINT32,
+  asObject,
+  entryOf,
+  integerIn,
+  listIn,
+  mustBe,
+  objectIn,
+  pathOf,
+  requiredStringIn,
+  stringMapIn,
+  uint64In,
+  UINT32,
 } from "./reader.ts";
 import type { JsonObject } from "./reader.ts";
 import type { CgroupSetting } from "./spec.ts";

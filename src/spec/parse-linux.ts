@@ -4,7 +4,17 @@ import { SpecError } from "./error.ts";
 import { propagationOf } from "./mount-options.ts";
 import { cleanPath } from "./paths.ts";
 import {
-  absolutePathIn, entryOf, ID, integerIn, listIn, mustBe, requiredStringIn, stringIn, stringMapIn, stringsIn, UINT32,
+  absolutePathIn,
+  entryOf,
+  ID,
+  integerIn,
+  listIn,
+  mustBe,
+  requiredStringIn,
+  stringIn,
+  stringMapIn,
+  stringsIn,
+  UINT32,
 } from "./reader.ts";
 import type { JsonObject, Range } from "./reader.ts";
 import type { Device, IdMapping, Namespace, NamespaceType, Spec, UserNamespace } from "./spec.ts";
@@ -20,7 +30,14 @@ const MAX_MAPPINGS = 340;
 const DEFAULT_PROPAGATION = { type: "slave", recursive: true } as const;
 
 const NAMESPACE_TYPES: ReadonlySet<string> = new Set([
-  "pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time",
+  "pid",
+  "network",
+  "mount",
+  "ipc",
+  "uts",
+  "user",
+  "cgroup",
+  "time",
 ] satisfies NamespaceType[]);
 
 /** config-linux#configLinuxNamespaces. */
@@ -65,7 +82,10 @@ export function parseUserNamespace(
     if (given) warnings.push("linux.uidMappings and gidMappings are ignored: the user namespace to join has its own");
     return undefined;
   }
-  for (const [key, mappings] of [["uidMappings", uidMappings], ["gidMappings", gidMappings]] as const) {
+  for (const [key, mappings] of [
+    ["uidMappings", uidMappings],
+    ["gidMappings", gidMappings],
+  ] as const) {
     if (!isMapped(mappings, 0)) throw new SpecError(`linux.${key}`, "must map the id 0 of a new user namespace");
   }
   return { uidMappings, gidMappings };

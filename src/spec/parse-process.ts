@@ -4,8 +4,21 @@ import { readDocument } from "./document.ts";
 import { SpecError } from "./error.ts";
 import { cleanPath } from "./paths.ts";
 import {
-  absolutePathIn, arrayIn, asInteger, booleanIn, ID, integerIn, listIn, mustBe, objectIn, pathOf,
-  quote, requiredStringIn, stringsIn, uint64In, UINT16,
+  absolutePathIn,
+  arrayIn,
+  asInteger,
+  booleanIn,
+  ID,
+  integerIn,
+  listIn,
+  mustBe,
+  objectIn,
+  pathOf,
+  quote,
+  requiredStringIn,
+  stringsIn,
+  uint64In,
+  UINT16,
 } from "./reader.ts";
 import type { JsonObject, Range } from "./reader.ts";
 import type { Capabilities, CapName, ConsoleSize, Process, Rlimit, User } from "./spec.ts";
@@ -23,20 +36,67 @@ const NO_CAPABILITIES: Capabilities = { bounding: [], effective: [], inheritable
 
 /** capabilities(7), in the order of their numbers. */
 export const CAPABILITIES: readonly CapName[] = [
-  "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-  "CAP_SETUID", "CAP_SETPCAP", "CAP_LINUX_IMMUTABLE", "CAP_NET_BIND_SERVICE", "CAP_NET_BROADCAST", "CAP_NET_ADMIN",
-  "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER", "CAP_SYS_MODULE", "CAP_SYS_RAWIO", "CAP_SYS_CHROOT",
-  "CAP_SYS_PTRACE", "CAP_SYS_PACCT", "CAP_SYS_ADMIN", "CAP_SYS_BOOT", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
-  "CAP_SYS_TIME", "CAP_SYS_TTY_CONFIG", "CAP_MKNOD", "CAP_LEASE", "CAP_AUDIT_WRITE", "CAP_AUDIT_CONTROL",
-  "CAP_SETFCAP", "CAP_MAC_OVERRIDE", "CAP_MAC_ADMIN", "CAP_SYSLOG", "CAP_WAKE_ALARM", "CAP_BLOCK_SUSPEND",
-  "CAP_AUDIT_READ", "CAP_PERFMON", "CAP_BPF", "CAP_CHECKPOINT_RESTORE",
+  "CAP_CHOWN",
+  "CAP_DAC_OVERRIDE",
+  "CAP_DAC_READ_SEARCH",
+  "CAP_FOWNER",
+  "CAP_FSETID",
+  "CAP_KILL",
+  "CAP_SETGID",
+  "CAP_SETUID",
+  "CAP_SETPCAP",
+  "CAP_LINUX_IMMUTABLE",
+  "CAP_NET_BIND_SERVICE",
+  "CAP_NET_BROADCAST",
+  "CAP_NET_ADMIN",
+  "CAP_NET_RAW",
+  "CAP_IPC_LOCK",
+  "CAP_IPC_OWNER",
+  "CAP_SYS_MODULE",
+  "CAP_SYS_RAWIO",
+  "CAP_SYS_CHROOT",
+  "CAP_SYS_PTRACE",
+  "CAP_SYS_PACCT",
+  "CAP_SYS_ADMIN",
+  "CAP_SYS_BOOT",
+  "CAP_SYS_NICE",
+  "CAP_SYS_RESOURCE",
+  "CAP_SYS_TIME",
+  "CAP_SYS_TTY_CONFIG",
+  "CAP_MKNOD",
+  "CAP_LEASE",
+  "CAP_AUDIT_WRITE",
+  "CAP_AUDIT_CONTROL",
+  "CAP_SETFCAP",
+  "CAP_MAC_OVERRIDE",
+  "CAP_MAC_ADMIN",
+  "CAP_SYSLOG",
+  "CAP_WAKE_ALARM",
+  "CAP_BLOCK_SUSPEND",
+  "CAP_AUDIT_READ",
+  "CAP_PERFMON",
+  "CAP_BPF",
+  "CAP_CHECKPOINT_RESTORE",
 ];
 
 /** getrlimit(2). */
 const RLIMITS: ReadonlySet<string> = new Set([
-  "RLIMIT_AS", "RLIMIT_CORE", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_LOCKS", "RLIMIT_MEMLOCK",
-  "RLIMIT_MSGQUEUE", "RLIMIT_NICE", "RLIMIT_NOFILE", "RLIMIT_NPROC", "RLIMIT_RSS", "RLIMIT_RTPRIO", "RLIMIT_RTTIME",
-  "RLIMIT_SIGPENDING", "RLIMIT_STACK",
+  "RLIMIT_AS",
+  "RLIMIT_CORE",
+  "RLIMIT_CPU",
+  "RLIMIT_DATA",
+  "RLIMIT_FSIZE",
+  "RLIMIT_LOCKS",
+  "RLIMIT_MEMLOCK",
+  "RLIMIT_MSGQUEUE",
+  "RLIMIT_NICE",
+  "RLIMIT_NOFILE",
+  "RLIMIT_NPROC",
+  "RLIMIT_RSS",
+  "RLIMIT_RTPRIO",
+  "RLIMIT_RTTIME",
+  "RLIMIT_SIGPENDING",
+  "RLIMIT_STACK",
 ]);
 
 const CAPABILITY_NAMES: ReadonlySet<string> = new Set(CAPABILITIES);
@@ -112,7 +172,7 @@ function parseEnv(raw: JsonObject, at: string): string[] {
   for (let index = given.length - 1; index >= 0; index--) {
     const variable = given[index] ?? "";
     const equals = variable.indexOf("=");
-    if (equals <= 0) throw mustBe(`${pathOf(at, "env")}[${index}]`, "a name, \"=\" and a value", variable);
+    if (equals <= 0) throw mustBe(`${pathOf(at, "env")}[${index}]`, 'a name, "=" and a value', variable);
     const name = variable.slice(0, equals);
     if (seen.has(name)) continue;
     seen.add(name);

@@ -8,7 +8,16 @@ import { SpecError } from "./error.ts";
 import { parseIo } from "./parse-io.ts";
 import { parseHugetlb, parseRdma, parseUnified } from "./parse-limits.ts";
 import {
-  booleanIn, int64In, integerIn, listIn, mustBe, objectIn, pathOf, stringIn, uint64In, UINT32,
+  booleanIn,
+  int64In,
+  integerIn,
+  listIn,
+  mustBe,
+  objectIn,
+  pathOf,
+  stringIn,
+  uint64In,
+  UINT32,
 } from "./reader.ts";
 import type { JsonObject, Range } from "./reader.ts";
 import type { CgroupSetting, DeviceRule } from "./spec.ts";

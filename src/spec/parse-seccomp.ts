@@ -1,9 +1,7 @@
 /** `linux.seccomp` of config.json: config-linux#configLinuxSeccomp. What the profile means is the compiler's to say. */
 
 import { SpecError } from "./error.ts";
-import {
-  integerIn, listIn, mustBe, objectIn, requiredStringIn, stringIn, stringsIn, uint64In,
-} from "./reader.ts";
+import { integerIn, listIn, mustBe, objectIn, requiredStringIn, stringIn, stringsIn, uint64In } from "./reader.ts";
 import type { JsonObject, Range } from "./reader.ts";
 import type { Seccomp, SeccompAction, SeccompArch, SeccompArg, SeccompOperator, SeccompRule } from "./spec.ts";
 import { refuse, UNSUPPORTED } from "./unsupported.ts";
@@ -49,10 +47,28 @@ const FLAGS: ReadonlyMap<string, number> = new Map([
 ]);
 
 const ARCHES: ReadonlySet<string> = new Set([
-  "SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64", "SCMP_ARCH_LOONGARCH64",
-  "SCMP_ARCH_M68K", "SCMP_ARCH_MIPS", "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL",
-  "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32", "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE",
-  "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB", "SCMP_ARCH_PARISC", "SCMP_ARCH_PARISC64",
+  "SCMP_ARCH_X86",
+  "SCMP_ARCH_X86_64",
+  "SCMP_ARCH_X32",
+  "SCMP_ARCH_ARM",
+  "SCMP_ARCH_AARCH64",
+  "SCMP_ARCH_LOONGARCH64",
+  "SCMP_ARCH_M68K",
+  "SCMP_ARCH_MIPS",
+  "SCMP_ARCH_MIPS64",
+  "SCMP_ARCH_MIPS64N32",
+  "SCMP_ARCH_MIPSEL",
+  "SCMP_ARCH_MIPSEL64",
+  "SCMP_ARCH_MIPSEL64N32",
+  "SCMP_ARCH_PPC",
+  "SCMP_ARCH_PPC64",
+  "SCMP_ARCH_PPC64LE",
+  "SCMP_ARCH_S390",
+  "SCMP_ARCH_S390X",
+  "SCMP_ARCH_SH",
+  "SCMP_ARCH_SHEB",
+  "SCMP_ARCH_PARISC",
+  "SCMP_ARCH_PARISC64",
   "SCMP_ARCH_RISCV64",
 ]);
 

@@ -4,7 +4,13 @@ import { readDocument } from "./document.ts";
 import { SpecError } from "./error.ts";
 import { parseHooks } from "./parse-hooks.ts";
 import {
-  parseCgroupsPath, parseDevices, parseNamespaces, parsePaths, parseRootfsPropagation, parseSysctl, parseUserNamespace,
+  parseCgroupsPath,
+  parseDevices,
+  parseNamespaces,
+  parsePaths,
+  parseRootfsPropagation,
+  parseSysctl,
+  parseUserNamespace,
 } from "./parse-linux.ts";
 import { parseMounts } from "./parse-mounts.ts";
 import { parseProcess } from "./parse-process.ts";
@@ -71,8 +77,15 @@ function parseRoot(config: JsonObject, bundle: string): Root {
 
 type LinuxPart = Pick<
   Spec,
-  | "namespaces" | "userNamespace" | "devices" | "sysctl" | "maskedPaths" | "readonlyPaths" | "rootfsPropagation"
-  | "cgroup" | "seccomp"
+  | "namespaces"
+  | "userNamespace"
+  | "devices"
+  | "sysctl"
+  | "maskedPaths"
+  | "readonlyPaths"
+  | "rootfsPropagation"
+  | "cgroup"
+  | "seccomp"
 >;
 
 function parseLinux(linux: JsonObject, warnings: string[]): LinuxPart {

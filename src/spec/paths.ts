@@ -56,7 +56,5 @@ export function isWithin(path: string, directory: string): boolean {
 
 /** Nearly every path of a config.json is clean already: three searches in native code say so. */
 function isClean(path: string): boolean {
-  return (
-    isAbsolute(path) && !path.includes("/.") && !path.includes("//") && (path.length === 1 || !path.endsWith("/"))
-  );
+  return isAbsolute(path) && !path.includes("/.") && !path.includes("//") && (path.length === 1 || !path.endsWith("/"));
 }

@@ -23,14 +23,28 @@ const MAX_HOSTNAME = 64;
 
 /** ipc_namespaces(7); the list is runc's (validator.go, sysctl). */
 const IPC_SYSCTLS: ReadonlySet<string> = new Set([
-  "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+  "kernel.msgmax",
+  "kernel.msgmnb",
+  "kernel.msgmni",
+  "kernel.sem",
+  "kernel.shmall",
+  "kernel.shmmax",
+  "kernel.shmmni",
   "kernel.shm_rmid_forced",
 ]);
 
 /** Files of /proc that lxcfs and the like put a fake over; nothing else may be covered: CVE-2019-16884. */
 const COVERABLE_IN_PROC: ReadonlySet<string> = new Set([
-  "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
-  "/proc/slabinfo", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+  "/proc/cpuinfo",
+  "/proc/diskstats",
+  "/proc/meminfo",
+  "/proc/stat",
+  "/proc/swaps",
+  "/proc/uptime",
+  "/proc/loadavg",
+  "/proc/slabinfo",
+  "/proc/sys/kernel/ns_last_pid",
+  "/proc/sys/crypto/fips_enabled",
 ]);
 
 /** Names of the host's own namespaces that can be told from the text; others are for whoever opens the path. */

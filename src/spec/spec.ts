@@ -191,8 +191,7 @@ export interface Hook {
   readonly timeout: number | undefined;
 }
 
-export type HookStage =
-  | "prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop";
+export type HookStage = "prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop";
 
 export interface UserNamespace {
   readonly uidMappings: readonly IdMapping[];

@@ -11,7 +11,11 @@ import type { JsonObject } from "./reader.ts";
 export const UNSUPPORTED = {
   config: ["solaris", "windows", "vm", "zos", "freebsd"],
   process: [
-    "apparmorProfile", "selinuxLabel", "scheduler", "ioPriority", "execCPUAffinity",
+    "apparmorProfile",
+    "selinuxLabel",
+    "scheduler",
+    "ioPriority",
+    "execCPUAffinity",
     "commandLine", // Windows only, like the user's name.
   ],
   user: ["username"],

@@ -1,14 +1,5 @@
 /** Whole files, in one call each. */
-import {
-  AT_EMPTY_PATH,
-  O_CREAT,
-  O_DIRECTORY,
-  O_EXCL,
-  O_NOFOLLOW,
-  O_PATH,
-  O_RDONLY,
-  O_WRONLY,
-} from "./constants.ts";
+import { AT_EMPTY_PATH, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY } from "./constants.ts";
 import { isErrno } from "./errno.ts";
 import type { Fd, Sys } from "./sys.ts";
 

@@ -66,7 +66,8 @@ export function makeDirectoryIn(sys: Sys, root: Fd, path: string, links = LINKS)
   } catch (error) {
     if (!isErrno(error, "EEXIST")) throw error;
     const target = linkAt(sys, parent, name);
-    if (target !== undefined) return makeTarget(sys, root, target.startsWith("/") ? target : `${directory}/${target}`, links);
+    if (target !== undefined)
+      return makeTarget(sys, root, target.startsWith("/") ? target : `${directory}/${target}`, links);
   }
   return sys.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, HERE);
 }

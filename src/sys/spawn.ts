@@ -45,7 +45,13 @@ export function startPiped(sys: Sys, { path, args, env }: Pick<Program, "path" |
 }
 
 // oxlint-disable-next-line max-params -- what execve takes, and the streams
-function becomeProgram(sys: Sys, path: string, args: readonly string[], env: readonly string[], streams: readonly Fd[]): never {
+function becomeProgram(
+  sys: Sys,
+  path: string,
+  args: readonly string[],
+  env: readonly string[],
+  streams: readonly Fd[],
+): never {
   try {
     // Away from 0, 1 and 2 first: one of them may be a number that is still to be filled.
     const moved = streams.map((stream) => sys.duplicate(stream, 3));

@@ -19,6 +19,9 @@ pub type Module = (&'static str, &'static [u8]);
 /// Half of the stack that Linux gives by default, so that deep input is an error and not a crash.
 const STACK: u32 = 4 << 20;
 
+/// How much is allocated before cycles are looked for.
+const GARBAGE: u32 = 16 << 20;
+
 /// The modules, for the loader: the engine has room for one pointer.
 static MODULES: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
 
@@ -61,9 +64,9 @@ fn boot(modules: &'static [Module], names: &[&str]) -> Option<Roots> {
     let runtime = unsafe { q::JS_NewRuntime2(&raw const arena::FUNCTIONS, ptr::null_mut()) };
     // SAFETY: the runtime was just made.
     unsafe { q::JS_SetMaxStackSize(runtime, STACK as q::size_t) };
-    // Cycles are not collected: a command ends before they matter, and a fork should not write to every object.
+    // Cycles are collected late: a command ends before they matter, and a fork should not write to every object.
     // SAFETY: as above.
-    unsafe { q::JS_SetGCThreshold(runtime, q::size_t::MAX) };
+    unsafe { q::JS_SetGCThreshold(runtime, GARBAGE as q::size_t) };
     // SAFETY: as above; the loader finds the modules by itself.
     unsafe { q::JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(load), ptr::null_mut()) };
     // SAFETY: as above.
