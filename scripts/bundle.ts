@@ -12,7 +12,7 @@ const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { versio
 /** The rows of src/sys/modules.ts: `"name": typeof import("../path.ts")`. */
 function lazyModules(): Record<string, string> {
   const entries: Record<string, string> = { main: "src/main.ts" };
-  const rows = readFileSync("src/sys/modules.ts", "utf8").matchAll(/"([^"]+)": typeof import\("\.\.\/([^"]+)"\)/g);
+  const rows = readFileSync("src/sys/modules.ts", "utf8").matchAll(/"?([\w-]+)"?: typeof import\("\.\.\/([^"]+)"\)/g);
   for (const [, name = "", path = ""] of rows) entries[name] = `src/${path}`;
   return entries;
 }

@@ -9,6 +9,8 @@ import { storySchema } from "../explain/schema.ts";
 import { toShell } from "../explain/shell.ts";
 import { tellStory } from "../explain/story.ts";
 import { toText } from "../explain/text.ts";
+import { quote } from "../explain/words.ts";
+import { parseOutside } from "../image/transport.ts";
 import { parseSpec } from "../spec/parse.ts";
 import type { Spec } from "../spec/spec.ts";
 import { attempt, Failure } from "../sys/failure.ts";
@@ -16,6 +18,7 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { absolutePath, isSet, option, print, type Context, type Parsed } from "./context.ts";
 import { Usage } from "./errors.ts";
+import { IMAGE_FLAGS } from "./image-table.ts";
 import { parseArguments } from "./parse.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
@@ -33,7 +36,7 @@ export function run(context: Context, parsed: Parsed): number {
   }
   const notes: string[] = [];
   const all = circumstancesOf(context, parsed, notes);
-  const title = `What "tsrun ${[...parsed.operands, ...parsed.rest].join(" ")}" does`;
+  const title = `What "tsrun ${[...parsed.operands, ...parsed.rest].map(quote).join(" ")}" does`;
   switch (format) {
     case "text":
       print(sys, toText(title, notes, tellStory(all)));
@@ -55,22 +58,22 @@ export function run(context: Context, parsed: Parsed): number {
 function circumstancesOf(context: Context, { operands }: Parsed, notes: string[]): Circumstances {
   const { sys, globals, env } = context;
   const [name, ...args] = operands;
-  if (name !== "create" && name !== "run")
+  if (name !== "create" && name !== "run") {
     throw new Usage(`cannot explain ${JSON.stringify(name ?? "")}: only create and run`);
-  const command = COMMANDS.find((known) => known.name === name);
-  const parsed = parseArguments(args, { flags: command?.flags ?? [], greedy: false });
-  const [id, ...others] = parsed.operands;
-  if (id === undefined || others.length > 0) throw new Usage(`"${name}" requires exactly 1 argument(s)`);
-  const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
-  const spec = readSpec(sys, bundle);
+  }
+  const parsed = parseCommand(name, args);
+  const origin = originOf(context, parsed);
+  const { spec, image } = origin;
   const detach = name === "create" || isSet(parsed, "detach");
   checkTerminal(spec, parsed, detach);
   const facts = factsFor(sys, spec, notes);
   return {
     command: name,
     root: globals.root,
-    id,
+    id: origin.id,
     spec,
+    configPath: origin.path,
+    image,
     facts,
     filter: spec.seccomp === undefined ? new Uint8Array() : compileSeccomp(spec.seccomp, facts.machine as Machine),
     pivot: !isSet(parsed, "no-pivot"),
@@ -80,16 +83,53 @@ function circumstancesOf(context: Context, { operands }: Parsed, notes: string[]
     keep: isSet(parsed, "keep"),
     subreaper: !isSet(parsed, "no-subreaper"),
     consoleSocket: option(parsed, "console-socket"),
+    pidfdSocket: option(parsed, "pidfd-socket"),
     pidFile: option(parsed, "pid-file"),
   };
 }
 
-function readSpec(sys: Sys, bundle: string): Spec {
-  const path = `${bundle}/${CONFIG_FILE}`;
-  return parseSpec(
-    attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT)),
-    bundle,
-  );
+/** Options and operands, with the refusals of main.ts. Throws a Usage. */
+function parseCommand(name: string, args: readonly string[]): Parsed {
+  const command = COMMANDS.find((known) => known.name === name);
+  const parsed = parseArguments(args, { flags: command?.flags ?? [], greedy: false });
+  const fromImage = option(parsed, "image") !== undefined;
+  const stray = fromImage ? undefined : IMAGE_FLAGS.find((flag) => parsed.flags.has(flag.name));
+  if (stray !== undefined) throw new Usage(`--${stray.name} goes with --image only: a bundle has its config.json`);
+  const operands = fromImage ? parsed.operands : [...parsed.operands, ...parsed.rest];
+  const fits = operands.length === 1 || (fromImage && operands.length === 0);
+  if (!fits) throw new Usage(`"${name}" requires exactly 1 argument(s)`);
+  return { ...parsed, operands };
+}
+
+interface Origin extends Pick<Circumstances, "id" | "spec" | "image"> {
+  readonly path: string;
+}
+
+/** A bundle, or an image of the store; nothing is made of it. */
+function originOf(context: Context, parsed: Parsed): Origin {
+  const { sys } = context;
+  const name = option(parsed, "image");
+  if (name !== undefined) return imageOrigin(context, parsed, name);
+  const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
+  const file = option(parsed, "config");
+  const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);
+  const config = attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT));
+  return { id: parsed.operands[0] ?? "", spec: parseSpec(config, bundle), image: undefined, path };
+}
+
+function imageOrigin(context: Context, parsed: Parsed, name: string): Origin {
+  if (parseOutside(name) !== undefined) {
+    throw new Failure(`cannot explain an image that has to be loaded first: tsrun image load ${name}`);
+  }
+  const { id, config, bundle, overlay, owned } = context.sys.load("image-prepare").prepareImage(context, parsed);
+  const spec = parseSpec(config, bundle);
+  const emptyInput = !isSet(parsed, "interactive") && !isSet(parsed, "tty");
+  return {
+    id,
+    spec: { ...spec, root: { ...spec.root, overlay } },
+    image: { name, owned, emptyInput },
+    path: `${bundle}/${CONFIG_FILE}`,
+  };
 }
 
 /** What this host is like; where it cannot run containers, what another is like, with a note. */

@@ -3,7 +3,8 @@
  * it and what asks for it; what it says depends on the container, see the three parts of the story.
  */
 import { REQUESTS } from "../container/protocol.ts";
-import { TOPIC_OF, type Topic } from "./lessons.ts";
+import type { Topic } from "./lessons.ts";
+import { TOPIC_OF } from "./topics.ts";
 import type { Verb } from "../plan/step.ts";
 
 /** "parent" is the command that was typed, "init" its child, which becomes the container's process. */
@@ -12,10 +13,12 @@ export type Who = "parent" | "init" | "kernel";
 export const ACTS = {
   closeDescriptors: { who: "parent", because: "runtime-linux#runtimeLinuxFileDescriptors" },
   protectOwnFile: { who: "parent", because: "CVE-2019-5736" },
+  findImage: { who: "parent", because: "OCI image-spec, conversion.md" },
   readConfig: { who: "parent", because: "config#configuration" },
   probeHost: { who: "parent", because: "man:mount_setattr(2)" },
   compileSeccomp: { who: "parent", because: "config-linux#configLinuxSeccomp" },
   planSteps: { who: "parent", because: "runtime#runtimeErrors" },
+  makeOwnFiles: { who: "parent", because: "Documentation/filesystems/overlayfs.rst" },
   becomeSubreaper: { who: "parent", because: "man:PR_SET_CHILD_SUBREAPER(2const)" },
   collectSignals: { who: "parent", because: "man:signalfd(2)" },
   makeStateDirectory: { who: "parent", because: "runtime#runtimeCreate" },
@@ -26,8 +29,10 @@ export const ACTS = {
   makeFifo: { who: "parent", because: "runtime#runtimeStart" },
   makeChannel: { who: "parent", because: "man:unix(7)" },
   joinPidNamespace: { who: "parent", because: "man:pid_namespaces(7)" },
+  makeHelper: { who: "parent", because: REQUESTS.sibling.because },
   makeInit: { who: "parent", because: "config-linux#configLinuxNamespaces" },
   beginInside: { who: "kernel", because: "man:clone(2)" },
+  takeSibling: { who: "parent", because: "man:pidfd_open(2)" },
   dieWithParent: { who: "init", because: "man:PR_SET_PDEATHSIG(2const)" },
   resetSignals: { who: "init", because: "man:signal(7)" },
   joinNamespaces: { who: "init", because: "config-linux#configLinuxNamespaces" },
@@ -47,6 +52,7 @@ export const ACTS = {
   findProgram: { who: "init", because: "config#configProcess" },
   sayReady: { who: "init", because: REQUESTS.ready.because },
   sendTerminal: { who: "parent", because: "config#configProcess" },
+  sendPidfd: { who: "parent", because: "runc: --pidfd-socket" },
   writePidFile: { who: "parent", because: "runc: --pid-file" },
   endCreate: { who: "parent", because: "runtime#runtimeCreate" },
   waitForFifo: { who: "init", because: "runtime#runtimeStart" },
@@ -85,6 +91,10 @@ export interface Told {
 export type Telling = Generator<Told, void, void>;
 
 /** One act. */
-export function act(verb: Act, says: string, what: { readonly with?: unknown; readonly details?: readonly string[] } = {}): Told {
+export function act(
+  verb: Act,
+  says: string,
+  what: { readonly with?: unknown; readonly details?: readonly string[] } = {},
+): Told {
   return { topic: TOPIC_OF[verb], ...ACTS[verb], verb, with: what.with ?? null, says, details: what.details ?? [] };
 }

@@ -3,19 +3,24 @@ import { compileDeviceFilter, DEFAULT_DEVICE_RULES } from "../mechanisms/device-
 import type { CgroupSetting, DeviceRule } from "../spec/spec.ts";
 import { bytesOf, countOf, timeOf, wholeNumber } from "./words.ts";
 
-const MEMORY = (text: string, what: string): string => {
+function memoryOf(text: string, what: string): string {
   const bytes = wholeNumber(text);
   return bytes === undefined ? `${what}: no limit` : `${what}: ${bytesOf(bytes)}`;
-};
+}
 
 /** What a file's value means; files that are not here speak for themselves. */
 const FILES: Readonly<Record<string, (value: string) => string>> = {
-  "memory.max": (value) => `${MEMORY(value, "memory at most")}; who needs more is killed by the kernel (exit code 137)`,
-  "memory.high": (value) => `${MEMORY(value, "memory from which on processes are slowed down and made to give some back")}`,
-  "memory.low": (value) => MEMORY(value, "memory that is taken from others first"),
-  "memory.min": (value) => MEMORY(value, "memory that is never taken away"),
-  "memory.swap.max": (value) => MEMORY(value, "swap at most, beside the memory"),
-  "pids.max": (value) => (value === "max" ? "no limit to the number of processes" : `at most ${value} processes and threads; fork fails with EAGAIN then`),
+  "memory.max": (value) =>
+    `${memoryOf(value, "memory at most")}; who needs more is killed by the kernel (exit code 137)`,
+  "memory.high": (value) =>
+    memoryOf(value, "memory from which on processes are slowed down and made to give some back"),
+  "memory.low": (value) => memoryOf(value, "memory that is taken from others first"),
+  "memory.min": (value) => memoryOf(value, "memory that is never taken away"),
+  "memory.swap.max": (value) => memoryOf(value, "swap at most, beside the memory"),
+  "pids.max": (value) =>
+    value === "max"
+      ? "no limit to the number of processes"
+      : `at most ${value} processes and threads; fork fails with EAGAIN then`,
   "cpu.max": describeQuota,
   "cpu.max.burst": (value) => `of the time that it leaves unused it may save up ${timeOf(Number(value))} for a burst`,
   "cpu.weight": (value) => `its share where processors are wanted by several: ${value}, where 100 is usual`,
@@ -23,7 +28,8 @@ const FILES: Readonly<Record<string, (value: string) => string>> = {
   "cpuset.cpus": (value) => `only on the processors ${value}`,
   "cpuset.mems": (value) => `only memory of the nodes ${value}`,
   "io.weight": (value) => `its share where a disk is wanted by several: ${value}, where 100 is usual`,
-  "io.bfq.weight": (value) => `its share where a disk is wanted by several, under the BFQ scheduler: ${value}, where 100 is usual`,
+  "io.bfq.weight": (value) =>
+    `its share where a disk is wanted by several, under the BFQ scheduler: ${value}, where 100 is usual`,
   "io.max": describeRates,
 };
 
@@ -31,8 +37,10 @@ const FILES: Readonly<Record<string, (value: string) => string>> = {
 export function describeSetting({ file, value, at, whenMissing }: CgroupSetting): string[] {
   const meaning = FILES[file]?.(value);
   const lines = [...(meaning === undefined ? [] : [meaning]), `asked for by ${at}`];
-  if (whenMissing === "skip") lines.push("where the kernel has no such file it is left out: it would say what is true anyway");
-  else if (whenMissing !== undefined) lines.push(`where the kernel has no such file ${whenMissing.value} is written to ${whenMissing.file}`);
+  if (whenMissing === "skip")
+    lines.push("where the kernel has no such file it is left out: it would say what is true anyway");
+  else if (whenMissing !== undefined)
+    lines.push(`where the kernel has no such file ${whenMissing.value} is written to ${whenMissing.file}`);
   return lines;
 }
 
@@ -59,9 +67,19 @@ function describeRates(value: string): string {
 
 /** Numbers of Documentation/admin-guide/devices.txt that a config.json is likely to name. */
 const DEVICES: Readonly<Record<string, string>> = {
-  "c 1:3": "/dev/null", "c 1:5": "/dev/zero", "c 1:7": "/dev/full", "c 1:8": "/dev/random", "c 1:9": "/dev/urandom",
-  "c 5:0": "/dev/tty", "c 5:1": "/dev/console", "c 5:2": "/dev/ptmx", "c 136:*": "the terminals /dev/pts/*",
-  "c 10:200": "/dev/net/tun", "c 10:229": "/dev/fuse", "c 4:*": "the machine's consoles", "b 7:*": "loop devices",
+  "c 1:3": "/dev/null",
+  "c 1:5": "/dev/zero",
+  "c 1:7": "/dev/full",
+  "c 1:8": "/dev/random",
+  "c 1:9": "/dev/urandom",
+  "c 5:0": "/dev/tty",
+  "c 5:1": "/dev/console",
+  "c 5:2": "/dev/ptmx",
+  "c 136:*": "the terminals /dev/pts/*",
+  "c 10:200": "/dev/net/tun",
+  "c 10:229": "/dev/fuse",
+  "c 4:*": "the machine's consoles",
+  "b 7:*": "loop devices",
   "b 8:*": "SCSI and SATA disks",
 };
 

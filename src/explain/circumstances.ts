@@ -11,6 +11,10 @@ export interface Circumstances {
   readonly root: string;
   readonly id: string;
   readonly spec: Spec;
+  /** Where config.json is read, for a bundle. */
+  readonly configPath: string;
+  /** What takes the place of a bundle, if anything does. */
+  readonly image: ImageOrigin | undefined;
   readonly facts: Facts;
   /** The compiled seccomp filter; empty where there is none. */
   readonly filter: Uint8Array;
@@ -21,11 +25,24 @@ export interface Circumstances {
   readonly keep: boolean;
   readonly subreaper: boolean;
   readonly consoleSocket: string | undefined;
+  readonly pidfdSocket: string | undefined;
   readonly pidFile: string | undefined;
 }
 
+export interface ImageOrigin {
+  readonly name: string;
+  /** The container's own directory in the store. */
+  readonly owned: string;
+  /** Without --interactive and --tty there is nothing to read from standard input. */
+  readonly emptyInput: boolean;
+}
+
 /** The two plans, as createContainer makes them. Throws a SpecError where the host lacks a controller. */
-export function plansOf(all: Circumstances): { readonly cgroup: string; readonly host: readonly Step[]; readonly init: readonly Step[] } {
+export function plansOf(all: Circumstances): {
+  readonly cgroup: string;
+  readonly host: readonly Step[];
+  readonly init: readonly Step[];
+} {
   const { spec, facts, id } = all;
   const cgroup = cgroupPathFor(spec, facts, id);
   const options: InitOptions = { id, newKeyring: all.newKeyring, pivot: all.pivot, cgroup };

@@ -2,7 +2,14 @@
 import type { Step, Verb, With } from "../plan/step.ts";
 import { describeDeviceRules, describeSetting } from "./cgroup-words.ts";
 import {
-  describeDevice, describeLinks, describeMasks, describeMount, describePropagation, describeRoot, describeSysctl, describeUmask,
+  describeDevice,
+  describeLinks,
+  describeMasks,
+  describeMount,
+  describePropagation,
+  describeRoot,
+  describeSysctl,
+  describeUmask,
 } from "./mount-words.ts";
 import { describeBoundingSet, describeCapabilities } from "./process-words.ts";
 import { describeSeccomp } from "./seccomp-words.ts";
@@ -14,8 +21,8 @@ const DETAILS: { readonly [V in Verb]?: (options: With<V>, machine: string) => r
     `with mkdir, below ${mount}, where cgroup2 is mounted: ${mount}${path}`,
     "one that is not empty or is frozen is refused: it would be somebody else's",
   ],
-  enableControllers: () => [
-    "by a line such as +memory to cgroup.subtree_control of each cgroup above, where it is not there yet",
+  enableControllers: ({ controllers: [first = "memory"] }) => [
+    `by writing words such as +${first} to cgroup.subtree_control of each cgroup above, where it is not there yet`,
     "one that cannot be offered is passed over: only a limit that needs it makes that a failure",
   ],
   writeCgroup: ({ setting }) => describeSetting(setting),
@@ -27,16 +34,22 @@ const DETAILS: { readonly [V in Verb]?: (options: With<V>, machine: string) => r
   makeDevice: describeDevice,
   linkDevices: describeLinks,
   makeTerminal: ({ size, owner }) => [
-    size === undefined ? "its size is that of the caller's terminal, or unknown" : `${size.width} columns, ${size.height} rows`,
+    size === undefined
+      ? "its size is that of the caller's terminal, or unknown"
+      : `${size.width} columns, ${size.height} rows`,
     `it belongs to uid ${owner}, and is the process's standard input, output and error`,
   ],
   writeSysctl: describeSysctl,
   maskPath: describeMasks,
   makeReadonly: () => ["by a read-only copy of its mount over itself; if it does not exist it is passed over"],
-  makeDirectory: (path) => [`with mode ${octal(0o755)}, looked up inside the root${path === "/" ? ": / is always there" : ""}`],
+  makeDirectory: (path) => [
+    `with mode ${octal(0o755)}, looked up inside the root${path === "/" ? ": / is always there" : ""}`,
+  ],
   pivotRoot: (how) =>
     how === "pivot"
-      ? ['pivot_root(".", "."), then the old root, which lies over the new one now, is made a slave mount and detached (MNT_DETACH)']
+      ? [
+          'pivot_root(".", "."), then the old root, which lies over the new one now, is made a slave mount and detached (MNT_DETACH)',
+        ]
       : ["asked for by --no-pivot: the host's files stay in the mount namespace, covered"],
   setUmask: describeUmask,
   loadSeccomp: describeSeccomp,

@@ -5,9 +5,11 @@ import { isSysError } from "../sys/errno.ts";
 import type { Step, Verb } from "../plan/step.ts";
 
 /** openat2(2) below a root refuses /proc/PID/fd and the like; it says the same of links that go in circles. */
-const LOOP = "the path leads through a link that goes in circles, or through one of /proc's magic links, which are not followed";
+const LOOP =
+  "the path leads through a link that goes in circles, or through one of /proc's magic links, which are not followed";
 /** path_resolution(7): every directory on the way must be searchable, also for root of a user namespace. */
-const UNREACHABLE = "in a user namespace root is an ordinary user outside: it may have to be let into the directories on the way (chmod o+x)";
+const UNREACHABLE =
+  "in a user namespace root is an ordinary user outside: it may have to be let into the directories on the way (chmod o+x)";
 /** mkdirat(2), openat(2). */
 const READ_ONLY = "the place for it is missing, and cannot be made in a file system that is read-only";
 
@@ -21,7 +23,8 @@ const HINTS: { readonly [V in Verb]?: Readonly<Record<string, string>> } = {
   },
   writeCgroup: {
     // The file is there once cgroup.subtree_control of the parent names the controller.
-    ENOENT: "its controller is not offered to this cgroup: a cgroup above holds processes (cgroups(7), no internal processes) or was not given it",
+    ENOENT:
+      "its controller is not offered to this cgroup: a cgroup above holds processes (cgroups(7), no internal processes) or was not given it",
     EBUSY: "a cgroup that holds processes cannot distribute resources to children: cgroups(7), no internal processes",
     EINVAL: "the kernel does not take this value",
     ERANGE: "the value is outside of what the file takes",
@@ -37,7 +40,10 @@ const HINTS: { readonly [V in Verb]?: Readonly<Record<string, string>> } = {
     ENOSYS: "the kernel is built without CONFIG_BPF_SYSCALL",
   },
   // security/keys/key.c, key_alloc: each container has a keyring, and they count.
-  joinKeyring: { EDQUOT: "too many keys: see /proc/sys/kernel/keys/maxkeys, root_maxkeys, maxbytes and root_maxbytes, or use --no-new-keyring" },
+  joinKeyring: {
+    EDQUOT:
+      "too many keys: see /proc/sys/kernel/keys/maxkeys, root_maxkeys, maxbytes and root_maxbytes, or use --no-new-keyring",
+  },
   // cgroup_namespaces(7), /proc/sys/user.
   enterCgroupNamespace: { ENOSPC: "too many cgroup namespaces: see /proc/sys/user/max_cgroup_namespaces" },
   bringUpLoopback: { EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace" },
@@ -45,7 +51,8 @@ const HINTS: { readonly [V in Verb]?: Readonly<Record<string, string>> } = {
     ENOENT: "root.path must be a directory that exists",
     ENOTDIR: "root.path must be a directory",
     // fs/namespace.c, __do_loopback; fs/overlayfs/super.c.
-    EINVAL: "the directory is on an unbindable mount; or overlayfs refuses the layers: an upper one on overlayfs, or without extended attributes",
+    EINVAL:
+      "the directory is on an unbindable mount; or overlayfs refuses the layers: an upper one on overlayfs, or without extended attributes",
     // overlayfs.rst, index=on and inodes index.
     EBUSY: "the upper or work directory is in use by another overlay",
     ESTALE: "the upper directory was used with other lower layers before",
@@ -58,7 +65,8 @@ const HINTS: { readonly [V in Verb]?: Readonly<Record<string, string>> } = {
     // fsconfig(2); do_move_mount.
     EINVAL: "the file system does not know an option or take its value; or a file was to be mounted on a directory",
     // mount_too_revealing; sysfs_init_fs_context; mqueue_init_fs_context.
-    EPERM: "in a user namespace proc and sysfs need a new pid and network namespace, and must not reveal what is hidden outside; mqueue needs a new ipc namespace",
+    EPERM:
+      "in a user namespace proc and sysfs need a new pid and network namespace, and must not reveal what is hidden outside; mqueue needs a new ipc namespace",
     ENOTDIR: "a file lies where a directory is needed",
     ELOOP: LOOP,
     EROFS: READ_ONLY,

@@ -18,12 +18,15 @@ const FILE_SYSTEMS: Readonly<Record<string, string>> = {
 /** MOUNT_ATTR_* of mount_setattr(2): bit, words where it is set, words where it is cleared. */
 const ATTRIBUTES: readonly (readonly [bit: number, set: string, cleared: string])[] = [
   [0x1, "read-only", "writable"],
-  [0x2, "set-user-ID programs get no rights from it (nosuid)", "set-user-ID works (suid)"],
+  [0x2, "set-user-ID is without effect (nosuid)", "set-user-ID works (suid)"],
   [0x8, "no program can be started from it (noexec)", "programs can be started from it (exec)"],
-  [0x4, "device nodes in it do not work (nodev)", "device nodes in it work (dev)"],
+  [0x4, "device nodes do not work (nodev)", "device nodes work (dev)"],
   [0x80, "reading a directory leaves its access time (nodiratime)", "directories have access times (diratime)"],
   [0x200000, "symbolic links are not followed (nosymfollow)", "symbolic links are followed (symfollow)"],
 ];
+
+/** What is said of a new mount in any case: the first four, and of files in memory their times. */
+const USUAL = 0xf;
 
 /** One number in a field of its own, not bits. */
 const ACCESS_TIMES: Readonly<Record<number, string>> = {
@@ -73,10 +76,11 @@ function describeBind(mount: Mount, source: string): string {
   return `a bind of the host's ${source}, the same files under another name, ${below}`;
 }
 
-function describeAttributes({ attr, flags }: Mount, isNew: boolean): string {
-  // What a new mount is like by itself is what no bit says.
-  const words = isNew ? wordsOf(attr.set, attr.clear & ACCESS_TIME_FIELD) : wordsOf(attr.set, attr.clear);
-  if (isNew && attr.set % 2 === 0) words.unshift("writable");
+function describeAttributes({ type, attr, flags }: Mount, isNew: boolean): string {
+  // What no bit speaks of is, with a new mount, what the kernel does by itself.
+  const usual = type === "tmpfs" ? USUAL | ACCESS_TIME_FIELD : USUAL;
+  const clear = isNew ? attr.clear | (usual & ~attr.set) : attr.clear;
+  const words = wordsOf(attr.set, clear);
   for (const flag of flags) if (flag !== "ro") words.push(flag);
   if (words.length === 0) return "those of the mount that it is a copy of";
   return isNew ? words.join("; ") : `${words.join("; ")}; the others of the mount that it is a copy of`;
@@ -95,23 +99,30 @@ function wordsOf(set: number, clear: number): string[] {
 function describeData({ type, data }: Mount): string[] {
   // As newFileSystem of mechanisms/mounts.ts.
   const asCovered = type === "tmpfs" && !data.some(([key]) => key === "mode");
-  const words = data.map(([key, value]) => describeParameter(key, value));
+  const words = data.map(([key, value]) => describeParameter(type, key, value));
   return asCovered ? [...words, "mode: that of the directory that it covers"] : words;
 }
 
 const PARAMETERS: Readonly<Record<string, string>> = {
-  mode: "the permissions of its root, or with devpts of a new terminal",
+  mode: "the permissions of its root directory",
+  gid: "the group that its root directory belongs to",
+  uid: "the user that its root directory belongs to",
+  "devpts mode": "the permissions of a new terminal",
+  "devpts gid": "the group that a new terminal belongs to",
+  "devpts uid": "the user that a new terminal belongs to",
+  "proc gid": "the group that hidepid does not concern",
+  hidepid: "which processes of others are hidden",
+  subset: "what it shows of all",
   ptmxmode: "the permissions of ptmx, from which terminals come",
-  gid: "the group that its files belong to",
-  uid: "the user that its files belong to",
   newinstance: "terminals of its own, as every devpts has since Linux 4.7",
   nr_inodes: "how many files it may have",
   max: "how many terminals it may have",
 };
 
-function describeParameter(key: string, value: string | undefined): string {
+function describeParameter(type: string, key: string, value: string | undefined): string {
   const text = value === undefined ? key : `${key}=${value}`;
-  const meaning = key === "size" && value !== undefined ? sizeOf(value) : PARAMETERS[key];
+  const meaning =
+    key === "size" && value !== undefined ? sizeOf(value) : (PARAMETERS[`${type} ${key}`] ?? PARAMETERS[key]);
   return meaning === undefined ? text : `${text} (${meaning})`;
 }
 
@@ -130,9 +141,12 @@ export function describePropagation({ type, recursive }: NonNullable<MountOrder[
 }
 
 export function describeRoot({ path, readonly, overlay }: Root): string[] {
-  const lines = ["the mount that it lies in becomes private first, as pivot_root(2) demands"];
+  const lines: string[] = [];
   if (overlay !== undefined) {
     lines.push(`the ${countOf(overlay.lower.length, "layer")} from the top: ${overlay.lower.join(", ")}`);
+    lines.push(
+      "a file is that of the topmost layer that has it; one that is deleted is hidden by a whiteout in a layer above",
+    );
     lines.push(`what the container writes goes to ${overlay.upper}, beside ${overlay.work}, where overlayfs works`);
   } else {
     lines.push(`${path} becomes the root of a mount, with all that is mounted below it`);
@@ -142,21 +156,25 @@ export function describeRoot({ path, readonly, overlay }: Root): string[] {
 }
 
 export function describeDevice({ device, how }: DeviceOrder): string[] {
-  if (how === "bind") return ["in a user namespace mknod(2) is refused, so the host's node is mounted on an empty file"];
+  if (how === "bind")
+    return ["in a user namespace mknod(2) is refused, so the host's node is mounted on an empty file"];
   const { uid, gid } = device;
   return uid === 0 && gid === 0 ? [] : [`it belongs to uid ${uid} and gid ${gid}`];
 }
 
 export function describeLinks(links: readonly DevSymlink[]): string[] {
   return links.map(({ path, target, needs }) => {
-    if (path === "/dev/ptmx") return `${path} → ${target}, in place of whatever lies there: the node of an image would give the host's terminals`;
+    if (path === "/dev/ptmx")
+      return `${path} → ${target}, in place of whatever lies there: the node of an image would give the host's terminals`;
     return needs === undefined ? `${path} → ${target}` : `${path} → ${target}, if there is a ${needs}`;
   });
 }
 
 /** A mode of files that a umask takes bits from. */
 export function describeUmask(umask: number): string[] {
-  return [`a file made with 0666 gets ${octal(0o666 & ~umask)}, a directory made with 0777 gets ${octal(0o777 & ~umask)}`];
+  return [
+    `a file made with 0666 gets ${octal(0o666 & ~umask)}, a directory made with 0777 gets ${octal(0o777 & ~umask)}`,
+  ];
 }
 
 export function describeSysctl(values: readonly (readonly [key: string, value: string])[]): string[] {
@@ -170,4 +188,3 @@ export function describeMasks(paths: readonly string[]): string[] {
     "what does not exist is passed over",
   ];
 }
-

@@ -31,11 +31,13 @@ const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
     return `make the ${type === "b" ? "block" : "character"} device ${path}, number ${major}:${minor}, mode ${octal(fileMode)}`;
   },
   linkDevices: (links) => `make the symbolic links ${listOf(links.map(({ path }) => path))}`,
-  runHooks: () => 'tell the parent "hooks", wait for its answer, and run the createContainer hooks',
+  runHooks: (stages) =>
+    `tell the parent "hooks" and wait for its answer${stages.includes("createContainer") ? ", then run the createContainer hooks" : ""}`,
   makeTerminal: () => "make a terminal for the process, and put it on /dev/console",
   setHostname: (name) => `set the host name to ${JSON.stringify(name)}`,
   setDomainname: (name) => `set the domain name to ${JSON.stringify(name)}`,
-  writeSysctl: (values) => `set the kernel ${values.length === 1 ? "parameter" : "parameters"} ${listOf(values.map(([key]) => key))}`,
+  writeSysctl: (values) =>
+    `set the kernel ${values.length === 1 ? "parameter" : "parameters"} ${listOf(values.map(([key]) => key))}`,
   maskPath: (paths) => `hide ${listOf(paths)}`,
   makeReadonly: (path) => `make ${path} read-only`,
   makeDirectory: (path) => `make the working directory ${path} where it is missing`,
@@ -48,9 +50,13 @@ const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
   forbidNewPrivileges: () => "forbid the process, for ever, to gain privileges by execve",
   loadSeccomp: ({ rules }) => `load the seccomp filter, which was made of ${countOf(rules.length, "rule")}`,
   dropBoundingSet: (keep) =>
-    keep.length === 0 ? "drop every capability from the bounding set" : `drop every capability from the bounding set but ${keep.length}`,
-  setIds: ({ user, cwd }) => `enter the directory ${cwd} and become uid ${user.uid}, gid ${user.gid}${groupsOf(user.additionalGids)}`,
-  setCapabilities: ({ effective }) => `set the capability sets, ${effective.length === 0 ? "none" : effective.length} effective`,
+    keep.length === 0
+      ? "drop every capability from the bounding set"
+      : `drop every capability from the bounding set but ${keep.length}`,
+  setIds: ({ user, cwd }) =>
+    `enter the directory ${cwd} and become uid ${user.uid}, gid ${user.gid}${groupsOf(user.additionalGids)}`,
+  setCapabilities: ({ effective }) =>
+    `set the capability sets, ${effective.length === 0 ? "none" : effective.length} effective`,
 };
 
 /** The phrase of a step, which reads on after "it will" and "cannot". */
@@ -60,5 +66,7 @@ export function phraseOf(step: Step): string {
 }
 
 function groupsOf(groups: readonly number[]): string {
-  return groups.length === 0 ? " and no other group" : ` and the groups ${listOf(groups.map(String))}`;
+  return groups.length === 0
+    ? " and no other group"
+    : ` and the ${groups.length === 1 ? "group" : "groups"} ${listOf(groups.map(String))}`;
 }

@@ -63,6 +63,7 @@ const CAPABILITIES: Readonly<Record<CapName, string>> = {
 export function describeBoundingSet(keep: readonly CapName[]): string[] {
   return [
     ...keep.map((name) => `${name} is kept: ${CAPABILITIES[name] ?? "new in this kernel"}`),
+    "all others go, also those that are newer than this runtime; what this process has now it keeps, until execve",
     "and the permitted capabilities shall outlive the change of the user that comes next (PR_SET_KEEPCAPS)",
   ];
 }
@@ -117,7 +118,8 @@ export function describeRlimit({ type, soft, hard }: Rlimit): string {
     if (limit === UNLIMITED) return "no limit";
     return unit === "bytes" ? bytesOf(limit) : unit === "" ? String(limit) : `${limit} ${unit}`;
   };
-  const raise = soft === hard ? " (without CAP_SYS_RESOURCE it cannot raise that)" : `, which it may raise itself to ${said(hard)}`;
+  const raise =
+    soft === hard ? " (without CAP_SYS_RESOURCE it cannot raise that)" : `, which it may raise itself to ${said(hard)}`;
   return `${type}, ${what}: ${said(soft)}${raise}`;
 }
 
@@ -127,6 +129,8 @@ export function describeNamespaces(namespaces: readonly Namespace[]): string[] {
   return types.map((type) => {
     const namespace = namespaces.find((each) => each.type === type);
     if (namespace === undefined) return `${type}: the host's, because config.json does not list it`;
-    return namespace.path === undefined ? `${type}: a new one, for ${NAMESPACE_WORDS[type]}` : `${type}: that of ${namespace.path}`;
+    if (namespace.path !== undefined)
+      return `${type}: that of ${namespace.path}${type === "pid" || type === "user" ? "" : ", which init joins"}`;
+    return `${type}: a new one${type === "cgroup" ? ", which init makes itself" : ""}, for ${NAMESPACE_WORDS[type]}`;
   });
 }

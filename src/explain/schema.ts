@@ -31,22 +31,38 @@ function listOf(items: Schema): Schema {
 
 /** An object of which all properties are there, but those whose name ends in "?". */
 function objectOf(properties: Readonly<Record<string, Schema>>): Schema {
-  const entries = Object.entries(properties).map(([name, schema]) => [name.endsWith("?") ? name.slice(0, -1) : name, schema] as const);
+  const entries = Object.entries(properties).map(
+    ([name, schema]) => [name.endsWith("?") ? name.slice(0, -1) : name, schema] as const,
+  );
   const required = Object.keys(properties).filter((name) => !name.endsWith("?"));
   return { type: "object", properties: Object.fromEntries(entries), required, additionalProperties: false };
 }
 
 const PROPAGATION = objectOf({ type: { enum: ["private", "shared", "slave", "unbindable"] }, recursive: BOOLEAN });
 const PLACE = objectOf({ mount: TEXT, path: TEXT });
-const ACTION = objectOf({ kind: { enum: ["allow", "log", "trap", "killThread", "killProcess", "errno", "trace"] }, "value?": INTEGER });
+const ACTION = objectOf({
+  kind: { enum: ["allow", "log", "trap", "killThread", "killProcess", "errno", "trace"] },
+  "value?": INTEGER,
+});
 const ARGUMENT = objectOf({ index: INTEGER, op: TEXT, value: LONG, valueTwo: LONG });
 const HOOK = objectOf({ path: TEXT, args: TEXTS, env: TEXTS, "timeout?": INTEGER });
 const HOOKS = objectOf({ stage: TEXT, hooks: listOf(HOOK) });
 const MAPPING = objectOf({ containerID: INTEGER, hostID: INTEGER, size: INTEGER });
-const RULE = objectOf({ allow: BOOLEAN, type: { enum: ["a", "b", "c"] }, "major?": INTEGER, "minor?": INTEGER, read: BOOLEAN, write: BOOLEAN, mknod: BOOLEAN });
+const RULE = objectOf({
+  allow: BOOLEAN,
+  type: { enum: ["a", "b", "c"] },
+  "major?": INTEGER,
+  "minor?": INTEGER,
+  read: BOOLEAN,
+  write: BOOLEAN,
+  mknod: BOOLEAN,
+});
 
 const SETTING = objectOf({
-  file: TEXT, value: TEXT, controller: TEXT, at: TEXT,
+  file: TEXT,
+  value: TEXT,
+  controller: TEXT,
+  at: TEXT,
   "whenMissing?": { oneOf: [{ const: "skip" }, objectOf({ file: TEXT, value: TEXT })] },
 });
 
@@ -71,11 +87,23 @@ const SECCOMP = objectOf({
 });
 
 const DEVICE = objectOf({
-  path: TEXT, type: { enum: ["c", "b", "u", "p"] }, major: INTEGER, minor: INTEGER, fileMode: INTEGER, uid: INTEGER, gid: INTEGER,
+  path: TEXT,
+  type: { enum: ["c", "b", "u", "p"] },
+  major: INTEGER,
+  minor: INTEGER,
+  fileMode: INTEGER,
+  uid: INTEGER,
+  gid: INTEGER,
 });
 
 const FACTS = objectOf({
-  kernelRelease: TEXT, machine: TEXT, euid: INTEGER, cgroupMount: TEXT, ownCgroup: TEXT, controllers: TEXTS, boundingSet: LONG,
+  kernelRelease: TEXT,
+  machine: TEXT,
+  euid: INTEGER,
+  cgroupMount: TEXT,
+  ownCgroup: TEXT,
+  controllers: TEXTS,
+  boundingSet: LONG,
 });
 
 /** What `with` is, by verb. */
@@ -89,7 +117,11 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   bringUpLoopback: TEXT,
   enterCgroupNamespace: NOTHING,
   setPropagation: PROPAGATION,
-  mountRoot: objectOf({ path: TEXT, readonly: BOOLEAN, "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT }) }),
+  mountRoot: objectOf({
+    path: TEXT,
+    readonly: BOOLEAN,
+    "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT }),
+  }),
   mount: objectOf({ mount: MOUNT, "source?": TEXT, "propagation?": PROPAGATION }),
   sealMount: TEXT,
   makeDevice: objectOf({ device: DEVICE, how: { enum: ["make", "bind"] } }),
@@ -108,14 +140,25 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   forbidNewPrivileges: NOTHING,
   loadSeccomp: SECCOMP,
   dropBoundingSet: TEXTS,
-  setIds: objectOf({ user: objectOf({ uid: INTEGER, gid: INTEGER, umask: INTEGER, additionalGids: listOf(INTEGER) }), cwd: TEXT }),
-  setCapabilities: objectOf({ bounding: TEXTS, effective: TEXTS, inheritable: TEXTS, permitted: TEXTS, ambient: TEXTS }),
+  setIds: objectOf({
+    user: objectOf({ uid: INTEGER, gid: INTEGER, umask: INTEGER, additionalGids: listOf(INTEGER) }),
+    cwd: TEXT,
+  }),
+  setCapabilities: objectOf({
+    bounding: TEXTS,
+    effective: TEXTS,
+    inheritable: TEXTS,
+    permitted: TEXTS,
+    ambient: TEXTS,
+  }),
   closeDescriptors: objectOf({ first: INTEGER }),
   protectOwnFile: NOTHING,
+  findImage: objectOf({ name: TEXT }),
   readConfig: objectOf({ path: TEXT }),
   probeHost: FACTS,
   compileSeccomp: objectOf({ instructions: INTEGER }),
   planSteps: objectOf({ steps: INTEGER }),
+  makeOwnFiles: objectOf({ directory: TEXT }),
   becomeSubreaper: NOTHING,
   collectSignals: NOTHING,
   makeStateDirectory: objectOf({ directory: TEXT }),
@@ -126,8 +169,10 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   makeFifo: objectOf({ mode: INTEGER }),
   makeChannel: NOTHING,
   joinPidNamespace: NOTHING,
+  makeHelper: TEXT,
   makeInit: objectOf({ flags: TEXTS, cgroup: TEXT }),
   beginInside: NOTHING,
+  takeSibling: NOTHING,
   dieWithParent: NOTHING,
   resetSignals: NOTHING,
   joinNamespaces: objectOf({ namespaces: TEXTS }),
@@ -147,6 +192,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   findProgram: objectOf({ name: TEXT, path: { type: ["string", "null"] } }),
   sayReady: NOTHING,
   sendTerminal: objectOf({ path: TEXT }),
+  sendPidfd: objectOf({ path: TEXT }),
   writePidFile: objectOf({ path: TEXT }),
   endCreate: NOTHING,
   waitForFifo: objectOf({ path: TEXT }),
@@ -173,7 +219,10 @@ export function storySchema(): Schema {
     number: { type: "integer", description: "from 1, in the order in which things happen" },
     phase: { enum: Object.keys(LESSONS), description: "the mechanism, by which the text is grouped" },
     who: { enum: ["parent", "init", "kernel"], description: "the command itself, its child, or the kernel" },
-    because: { type: "string", description: "what asks for it: an anchor of the OCI runtime specification, a manual page, or a reason" },
+    because: {
+      type: "string",
+      description: "what asks for it: an anchor of the OCI runtime specification, a manual page, or a reason",
+    },
     says: { type: "string", description: 'reads on after "will"' },
     details: TEXTS,
   };

@@ -5,7 +5,14 @@ import type { Seccomp, SeccompAction, SeccompArg, SeccompOperator } from "../spe
 import { countOf, listOf } from "./words.ts";
 
 /** errno(3), for the numbers that profiles use. */
-const ERRNO: Readonly<Record<number, string>> = { 1: "EPERM", 2: "ENOENT", 13: "EACCES", 22: "EINVAL", 38: "ENOSYS", 95: "EOPNOTSUPP" };
+const ERRNO: Readonly<Record<number, string>> = {
+  1: "EPERM",
+  2: "ENOENT",
+  13: "EACCES",
+  22: "EINVAL",
+  38: "ENOSYS",
+  95: "EOPNOTSUPP",
+};
 
 const ACTIONS: { readonly [K in SeccompAction["kind"]]: string } = {
   allow: "is allowed",
@@ -26,11 +33,13 @@ function wordsOf(action: SeccompAction): string {
 const FLAGS: readonly (readonly [bit: number, meaning: string])[] = [
   [1, "TSYNC, for all threads"],
   [2, "LOG, all but allowed calls are logged"],
-  [4, "SPEC_ALLOW, without the costly defence against Spectre variant 4 (the default)"],
+  [4, "SPEC_ALLOW, without the costly defence against Spectre variant 4"],
 ];
 
 /** What each machine is: its own architecture, and those that its kernel runs as well. */
-const ARCHITECTURES: Readonly<Record<string, { readonly own: string; readonly others: Readonly<Record<string, string>> }>> = {
+const ARCHITECTURES: Readonly<
+  Record<string, { readonly own: string; readonly others: Readonly<Record<string, string>> }>
+> = {
   x86_64: { own: "x86_64", others: { SCMP_ARCH_X86: "i386", SCMP_ARCH_X32: "x32" } },
   aarch64: { own: "aarch64", others: { SCMP_ARCH_ARM: "arm" } },
 };
@@ -55,15 +64,30 @@ function describeVerdicts(seccomp: Seccomp): string[] {
   const depends = verdicts.filter(({ cases }) => cases.length > 0).length;
   const allowed = verdicts.filter(({ cases, answer }) => cases.length === 0 && permits(answer)).length;
   const denied = verdicts.length - depends - allowed;
-  const dependent = depends === 0 ? "" : `, and of ${depends} it depends on the arguments`;
   return [
-    `of the ${verdicts.length} that the profile names ${allowed} are allowed, ${denied} are not${dependent}`,
+    `the profile names ${verdicts.length}: ${allowed} allowed, ${denied} denied, ${depends} that depend on their arguments`,
+    ...describeDenied(seccomp),
     ...describeConditions(seccomp.rules, (name) => (byName.get(name)?.cases.length ?? 0) > 0),
   ];
 }
 
+/** Rules without conditions that deny, and otherwise than what no rule speaks of. */
+function describeDenied({ rules, defaultAction }: Seccomp): string[] {
+  const usual = wordsOf(defaultAction);
+  const denying = rules.filter(
+    ({ args, action }) => args.length === 0 && action.kind !== "allow" && wordsOf(action) !== usual,
+  );
+  return denying.map(({ names, action }) => `${names.join(", ")}: ${wordsOf(action)}`);
+}
+
 const OPERATORS: { readonly [O in SeccompOperator]: string } = {
-  NE: "is not", LT: "is less than", LE: "is at most", EQ: "is", GE: "is at least", GT: "is more than", MASKED_EQ: "",
+  NE: "is not",
+  LT: "is less than",
+  LE: "is at most",
+  EQ: "is",
+  GE: "is at least",
+  GT: "is more than",
+  MASKED_EQ: "",
 };
 
 /** One line for each name with conditions, however many rules it has. A rule without conditions outdoes them. */
@@ -80,16 +104,19 @@ function describeConditions(rules: Seccomp["rules"], depends: (name: string) => 
   return [...byName].map(([names, texts]) => `${names}: ${shorten(texts)}`);
 }
 
-/** "is allowed where argument 0 is 0x0, or where argument 0 is 0x8": what is said already is not said again. */
+/** "is allowed where argument 0 is 0x0, or 0x8": what is said already is not said again. */
 function shorten(texts: readonly string[]): string {
-  const [first = "", ...others] = texts;
-  const start = first.slice(0, first.indexOf(" where ") + 1);
-  const rest = others.map((text) => (start !== "" && text.startsWith(start) ? text.slice(start.length) : text));
-  return [first, ...rest].join(", or ");
+  let before = "";
+  const words = texts.map((text) => {
+    const shared = [" is ", " where "].map((word) => text.slice(0, text.lastIndexOf(word) + word.length));
+    const known = shared.find((start) => start !== "" && before.startsWith(start)) ?? "";
+    before = text;
+    return text.slice(known.length);
+  });
+  return words.join(", or ");
 }
 
 function conditionOf({ index, op, value, valueTwo }: SeccompArg): string {
-  const hex = (number: bigint): string => `0x${number.toString(16)}`;
   if (op !== "MASKED_EQ") return `argument ${index} ${OPERATORS[op]} ${hex(value)}`;
   return `argument ${index} has ${hex(valueTwo)} in the bits ${hex(value)}`;
 }
@@ -101,8 +128,16 @@ function describeArchitectures({ architectures, defaultAction }: Seccomp, machin
   const lenient = defaultAction.kind === "allow" || defaultAction.kind === "log" || defaultAction.kind === "trace";
   return [
     `compiled for ${listOf([known.own, ...also])}; a call of any other architecture kills the thread`,
-    ...(lenient ? [] : ["a call that is newer than all that the profile names fails with ENOSYS, so that programs fall back to what they did before it"]),
+    ...(lenient
+      ? []
+      : [
+          "a call that is newer than all that the profile names fails with ENOSYS, so that programs fall back to what they did before it",
+        ]),
   ];
+}
+
+function hex(number: bigint): string {
+  return `0x${number.toString(16)}`;
 }
 
 /** The size of a compiled filter: struct sock_filter has eight bytes. */

@@ -1,13 +1,12 @@
 /** The story of init, and of what its parent does for it meanwhile. See container/init.ts and container/parent.ts. */
 import type { Hook, HookStage, IdMapping, NamespaceType, Spec } from "../spec/spec.ts";
-import { REQUESTS } from "../container/protocol.ts";
 import { act, type Telling } from "./acts.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { describeRlimit } from "./process-words.ts";
 import { countOf, listOf } from "./words.ts";
 
 /** As container/join.ts has it; a test compares the two. */
-export const JOIN_ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount", "user"] as const satisfies NamespaceType[];
+export const JOIN_ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount"] as const satisfies NamespaceType[];
 
 /** From its first instruction to the first step of its plan. */
 export function* tellBeginning({ spec, facts }: Circumstances): Telling {
@@ -15,17 +14,25 @@ export function* tellBeginning({ spec, facts }: Circumstances): Telling {
     details: ["nobody could find it then: no state names it yet"],
   });
   yield act("resetSignals", "set every signal to what it does by default, and block none");
-  const joined = JOIN_ORDER.filter((type) => spec.namespaces.some((each) => each.type === type && each.path !== undefined));
+  const joined = JOIN_ORDER.filter((type) =>
+    spec.namespaces.some((each) => each.type === type && each.path !== undefined),
+  );
   if (joined.length > 0) {
-    yield act("joinNamespaces", `join the ${joined.length === 1 ? "namespace" : "namespaces"} ${listOf(joined)}, in this order`, {
-      with: { namespaces: joined },
-      details: ["the user namespace comes last: it takes the rights that joining the others needs"],
-    });
+    yield act(
+      "joinNamespaces",
+      `join the ${joined.length === 1 ? "namespace" : "namespaces"} ${listOf(joined)}, in this order`,
+      {
+        with: { namespaces: joined },
+      },
+    );
   }
   if (spec.namespaces.some(({ type }) => type === "user")) yield* tellUser(spec, facts.euid);
   yield act("clearUmask", "set its umask to 0, so that files get the modes that they are made with");
   yield act("writeState", "write the state again, with init's pid and the time at which it started", {
-    details: ["the time tells it from a later process with the same pid", "it does so before it answers init's next message, while init goes on"],
+    details: [
+      "the time tells it from a later process with the same pid",
+      "it does so before it answers init's next message, while init goes on",
+    ],
   });
 }
 
@@ -33,7 +40,7 @@ function* tellUser({ userNamespace }: Spec, euid: number): Telling {
   if (userNamespace !== undefined) {
     yield act("sayIdMaps", 'tell the parent "idMaps", and wait');
     const { uidMappings, gidMappings } = userNamespace;
-    yield act("writeIdMaps", 'write its gid_map and uid_map, and answer "goOn"', {
+    yield act("writeIdMaps", 'write the gid_map and uid_map of init, and answer "goOn"', {
       with: userNamespace,
       details: [
         ...(euid === 0 ? [] : ['"deny" to setgroups first, without which nobody but root may write a gid_map']),
@@ -66,7 +73,14 @@ export function* tellHooks({ spec }: Circumstances): Telling {
     });
   }
   yield* tellOutside(spec);
-  yield act("letHooksPass", 'answer "goOn": the state is written, its hooks have run');
+  yield act("letHooksPass", 'answer "goOn": the state is written, its hooks have run', {
+    details:
+      spec.hooks.poststop.length > 0
+        ? [
+            "whoever was told of the beginning is told of the end: if anything fails from the hooks on, the poststop hooks run",
+          ]
+        : [],
+  });
   yield act("outliveParent", "no longer ask to be killed with its parent", {
     details: ["from now on the state leads whoever deletes the container to it"],
   });
@@ -103,7 +117,10 @@ export function describeHook({ path, args, env, timeout }: Hook): string {
 
 /** What the step "makeTerminal" waits for in its middle. */
 export function* tellTerminal(): Telling {
-  yield act("takeTerminal", 'take the terminal\'s other side, which comes with the message "terminal", and answer "goOn"');
+  yield act(
+    "takeTerminal",
+    'take the terminal\'s other side, which comes with the message "terminal", and answer "goOn"',
+  );
 }
 
 /** From the end of the plan to the last message. */
@@ -117,9 +134,15 @@ export function* tellProgram({ spec }: Circumstances): Telling {
   }
   const [name = ""] = args;
   const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5);
-  yield act("findProgram", name.includes("/") ? `check that ${name} is there, and may be run` : `look for ${name} in the directories of PATH`, {
-    with: { name, path: path ?? null },
-    details: name.includes("/") ? [] : [path === undefined ? "config.json sets no PATH: the usual directories are searched" : `PATH is ${path}`],
-  });
-  yield act("sayReady", `tell the parent "ready": ${Object.keys(REQUESTS).length - 1} messages are possible, this is always the last`);
+  yield act(
+    "findProgram",
+    name.includes("/") ? `check that ${name} is there, and may be run` : `look for ${name} in the directories of PATH`,
+    {
+      with: { name, path: path ?? null },
+      details: name.includes("/")
+        ? []
+        : [path === undefined ? "config.json sets no PATH: the usual directories are searched" : `PATH is ${path}`],
+    },
+  );
+  yield act("sayReady", 'tell the parent "ready": only execve can go wrong now');
 }

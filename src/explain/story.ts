@@ -1,14 +1,13 @@
 /** The whole story of create or run, in the order in which it happens: the plan, and what is done around it. */
-import { TOPIC_OF } from "./lessons.ts";
-import type { Told, Telling } from "./acts.ts";
+import type { Telling, Told, Who } from "./acts.ts";
 import { plansOf, type Circumstances } from "./circumstances.ts";
 import { detailsOf } from "./details.ts";
 import { phraseOf } from "./phrases.ts";
 import { tellAfterwards } from "./story-after.ts";
 import { tellBefore, tellClone } from "./story-before.ts";
 import { tellBeginning, tellHooks, tellProgram, tellTerminal } from "./story-inside.ts";
+import { TOPIC_OF } from "./topics.ts";
 import type { Step } from "../plan/step.ts";
-import type { Who } from "./acts.ts";
 
 /** Tells everything once. Throws a SpecError where the host lacks a controller that a limit needs. */
 export function* tellStory(all: Circumstances): Telling {

@@ -10,7 +10,11 @@ const WHO = { parent: "The parent", init: "Init", kernel: "The kernel" } as cons
 
 /** `title` is what is explained, `notes` what is special this time. Ends in a newline. */
 export function toText(title: string, notes: readonly string[], story: Iterable<Told>): string {
-  const parts = [`${title}\n${"=".repeat(Math.min(title.length, WIDTH))}`, INTRODUCTION, ...notes.map((note) => wrap(`Note: ${note}`, 0, WIDTH))];
+  const parts = [
+    `${title}\n${"=".repeat(Math.min(title.length, WIDTH))}`,
+    INTRODUCTION,
+    ...notes.map((note) => wrap(`Note: ${note}`, 0, WIDTH)),
+  ];
   const seen = new Set<Topic>();
   let topic: Topic | undefined;
   let number = 0;

@@ -43,7 +43,7 @@ export function timeOf(microseconds: number): string {
 
 /** A text of digits as a bigint; undefined where it is something else, such as "max". */
 export function wholeNumber(text: string): bigint | undefined {
-  const digits = text !== "" && [...text].every((character) => character >= "0" && character <= "9");
+  const digits = text !== "" && text.split("").every((character) => character >= "0" && character <= "9");
   return digits ? BigInt(text) : undefined;
 }
 
@@ -63,4 +63,12 @@ export function wrap(text: string, indent: number, width: number): string {
     }
   }
   return [...lines, line].join(`\n${" ".repeat(indent)}`);
+}
+
+const PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%+=:,./-";
+
+/** `text` as one word of a shell. */
+export function quote(text: string): string {
+  const plain = text !== "" && text.split("").every((character) => PLAIN.includes(character));
+  return plain ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -12,6 +12,7 @@ export interface Modules {
   "commands-spec": typeof import("../commands/spec.ts");
   "commands-features": typeof import("../commands/features.ts");
   "commands-explain": typeof import("../commands/explain.ts");
+  "explain-failure": typeof import("../explain/failure.ts");
   "commands-help": typeof import("../commands/help.ts");
   "commands-image-load": typeof import("../commands/image-load.ts");
   "commands-image-ls": typeof import("../commands/image-ls.ts");

@@ -259,8 +259,9 @@ unsafe fn import(context: Context, name: &str) -> q::JSValue {
 /// # Safety
 /// `context` must be alive.
 unsafe fn read(context: Context, name: &str) -> q::JSValue {
-    // SAFETY: `run` stored a pointer to a slice that lives for ever.
-    let modules: &[Module] = unsafe { *MODULES.load(Ordering::Relaxed).cast::<&'static [Module]>() };
+    // SAFETY: null, or `boot` stored a pointer to a slice that lives for ever. Null is a stored heap: it has them all.
+    let modules = unsafe { MODULES.load(Ordering::Relaxed).cast::<&'static [Module]>().as_ref() };
+    let modules = modules.copied().unwrap_or_default();
     let Some((_, code)) = modules.iter().find(|(known, _)| *known == name) else {
         // SAFETY: the format takes nothing.
         return unsafe { q::JS_ThrowTypeError(context, c"no such module".as_ptr()) };
