@@ -12,7 +12,7 @@ import { pack, type Header } from "tar-stream";
 /** An entry of a tar archive. */
 export interface TarEntry extends Partial<Header> {
   readonly name: string;
-  readonly content?: string | Buffer;
+  readonly content?: string | Uint8Array;
 }
 
 /** A layer: its archive, and the blob that it becomes. */
@@ -35,7 +35,7 @@ export const ARCHITECTURE = process.arch === "arm64" ? "arm64" : "amd64";
 export async function tarOf(entries: readonly TarEntry[]): Promise<Buffer> {
   const archive = pack();
   for (const { content, ...header } of entries) {
-    archive.entry({ mtime: WHEN, uid: 0, gid: 0, mode: 0o644, ...header }, content ?? "");
+    archive.entry({ mtime: WHEN, uid: 0, gid: 0, mode: 0o644, ...header }, Buffer.from(content ?? ""));
   }
   archive.finalize();
   const chunks: Buffer[] = [];
@@ -49,14 +49,14 @@ export async function layerOf(entries: readonly TarEntry[], gzip = true): Promis
   return { tar, blob: gzip ? gzipSync(tar) : tar, mediaType: `${OCI}.layer.v1.tar${gzip ? "+gzip" : ""}` };
 }
 
-export function sha256(bytes: Buffer | string): string {
+export function sha256(bytes: Uint8Array | string): string {
   return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
 }
 
 /** Adds a blob; gives its descriptor. */
 export function addBlob(
   blobs: Blobs,
-  bytes: Buffer | string,
+  bytes: Uint8Array | string,
   mediaType: string,
 ): { mediaType: string; digest: string; size: number } {
   const content = Buffer.from(bytes);
@@ -137,19 +137,22 @@ export function savedOf(layers: readonly Layer[], config: string, names: readonl
 
 /** Busybox and a link for each of these programs, and the directories that a root file system has. */
 export function busyboxEntries(programs: readonly string[] = PROGRAMS): TarEntry[] {
-  const folder = (name: string, mode = 0o755): TarEntry => ({ name, type: "directory", mode });
   return [
-    folder("./"),
-    folder("bin/"),
-    folder("dev/"),
-    folder("etc/"),
-    folder("proc/"),
-    folder("root/", 0o700),
-    folder("sys/"),
-    folder("tmp/", 0o1777),
+    directoryEntry("./"),
+    directoryEntry("bin/"),
+    directoryEntry("dev/"),
+    directoryEntry("etc/"),
+    directoryEntry("proc/"),
+    directoryEntry("root/", 0o700),
+    directoryEntry("sys/"),
+    directoryEntry("tmp/", 0o1777),
     { name: "bin/busybox", mode: 0o755, content: readFileSync("/bin/busybox") },
     ...programs.map((name): TarEntry => ({ name: `bin/${name}`, type: "symlink", linkname: "busybox", mode: 0o777 })),
   ];
+}
+
+function directoryEntry(name: string, mode = 0o755): TarEntry {
+  return { name, type: "directory", mode };
 }
 
 const PROGRAMS = [

@@ -72,7 +72,7 @@ function dispatch(context: Context, command: Command, args: readonly string[]): 
   const problem = countProblem(command, parsed);
   if (problem !== undefined)
     throw new Usage(`${context.args[0] ?? "tsrun"}: "${command.name}" requires ${problem}`, { heading: "." });
-  if (command.secures === true) secure(sys, context.args, context.env, parsed);
+  if (command.secures === true) secure(sys, context.env, parsed);
   context.log.open();
   if (command.makesCgroup === true && globals.cgroupManager === "systemd") {
     throw new Failure(

@@ -1,15 +1,15 @@
 /** What comes before a process that a container will see. */
-import { protectOwnFile } from "../container/protect.ts";
+import { requireProtected } from "../container/protect.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { option, type Parsed } from "./context.ts";
 import { countOf } from "./parse.ts";
 
 /**
- * Closes what a caller left open (buildah leaks its pipes) but what it wants to be passed on, and takes the program's file
- * out of the container's reach. Throws a Failure.
+ * Closes what a caller left open (buildah leaks its pipes) but what it wants to be passed on, and makes sure that the
+ * program's file is out of the container's reach. Throws a Failure.
  */
-export function secure(sys: Sys, args: readonly string[], env: readonly string[], parsed: Parsed): void {
+export function secure(sys: Sys, env: readonly string[], parsed: Parsed): void {
   const count = preservedFds(sys, env, parsed);
   for (let index = 0; index < count; index++) {
     try {
@@ -21,7 +21,7 @@ export function secure(sys: Sys, args: readonly string[], env: readonly string[]
   sys.closeRange(3 + count, 0xffffffff, 0);
   // A caller that ignores SIGCHLD would make the kernel reap the children that are waited for here.
   sys.resetSignals();
-  protectOwnFile(sys, args, env);
+  requireProtected(sys);
 }
 
 /** How many descriptors the process gets beyond the standard ones: --preserve-fds, and those of LISTEN_FDS. */

@@ -132,8 +132,6 @@ export interface Native {
   setDomainname(name: string): void;
   /** `execve(2)`. Returns only by failing. */
   execve(path: string, args: readonly string[], env: readonly string[]): void;
-  /** `execveat(2)` AT_EMPTY_PATH: runs the file that `fd` is. */
-  execFile(fd: Fd, args: readonly string[], env: readonly string[]): void;
   /** Ends the process at once: `_exit(2)`. */
   exit(code: number): void;
   /** `uname(2)`. */

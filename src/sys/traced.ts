@@ -3,7 +3,7 @@ import { isSysError } from "./errno.ts";
 import type { Fd, Sys } from "./sys.ts";
 
 /** What does not come back when it succeeds: it is written down before. */
-const LAST_CALLS: readonly string[] = ["execve", "execFile", "exit", "becomeProcess"];
+const LAST_CALLS: readonly string[] = ["execve", "exit", "becomeProcess"];
 
 /** `sys` with every call of it told to `write`: name, arguments, result or errno, and microseconds. */
 export function writeDown(sys: Sys, write: (line: string) => void): Sys {

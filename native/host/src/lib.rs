@@ -1,3 +1,4 @@
 //! The host of tsrun's program: an engine without a parser, and a table of system calls. It contains mechanism, no policy.
 
+pub mod protect;
 pub mod sys;

@@ -6,6 +6,7 @@ use super::{
     fd,
     value::{self, Context, Ret},
 };
+use crate::protect::protect;
 use qjs_sys as q;
 use std::{
     ffi::{CStr, CString, c_char, c_int, c_void},
@@ -336,9 +337,10 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argv: *const *cons
     {
         return store(modules, path).into();
     }
-    let env = std::env::vars_os()
+    let env: Vec<String> = std::env::vars_os()
         .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
         .collect();
+    protect(&args, &env);
     run(modules, args, env).into()
 }
 

@@ -4,12 +4,12 @@
 pub mod arena;
 mod credentials;
 pub mod engine;
-mod errno;
+pub(crate) mod errno;
 pub mod fd;
 mod files;
 mod filters;
-mod mounts;
-mod process;
+pub(crate) mod mounts;
+pub(crate) mod process;
 mod signals;
 mod sockets;
 mod terminal;

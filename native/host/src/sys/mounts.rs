@@ -3,7 +3,10 @@
 use super::{errno::Errno, value::{Dir, Fd, base}};
 use crate::calls;
 use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
-use std::{ffi::CString, os::fd::OwnedFd};
+use std::{
+    ffi::CString,
+    os::fd::{AsRawFd, BorrowedFd, OwnedFd},
+};
 
 #[repr(C)]
 struct MountAttr {
@@ -11,6 +14,24 @@ struct MountAttr {
     clear: u64,
     propagation: u64,
     user_namespace: u64,
+}
+
+fn set_attributes(fd: BorrowedFd<'_>, flags: u32, attributes: &MountAttr) -> Result<(), Errno> {
+    let flags = flags | libc::AT_EMPTY_PATH.cast_unsigned();
+    // SAFETY: the path ends in NUL; the struct lives through the call and its size is told.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, fd.as_raw_fd(), c"".as_ptr(), flags, attributes, size_of::<MountAttr>())
+    };
+    if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+}
+
+/// Makes a detached mount read-only.
+///
+/// # Errors
+/// Those of `mount_setattr(2)`.
+pub fn make_readonly(fd: BorrowedFd<'_>) -> Result<(), Errno> {
+    let readonly = MountAttr { set: libc::MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, user_namespace: 0 };
+    set_attributes(fd, 0, &readonly)
 }
 
 calls! {
@@ -28,13 +49,7 @@ calls! {
 
     /// `mount_setattr(2)` on the mount that `fd` is; `flags` is AT_RECURSIVE or 0, `propagation` one of MS_* or 0.
     fn mountSetattr(fd: Fd, flags: u32, set: u64, clear: u64, propagation: u64) -> () {
-        let attributes = MountAttr { set, clear, propagation, user_namespace: 0 };
-        let flags = flags | libc::AT_EMPTY_PATH.cast_unsigned();
-        // SAFETY: the path ends in NUL; the struct lives through the call and its size is told.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_mount_setattr, fd.0, c"".as_ptr(), flags, &raw const attributes, size_of::<MountAttr>())
-        };
-        if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+        set_attributes(fd.get(), flags, &MountAttr { set, clear, propagation, user_namespace: 0 })
     }
 
     /// `fsopen(2)`, close-on-exec.

@@ -5,7 +5,7 @@ use crate::{calls, record};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::{
     ffi::{CString, c_char, c_int, c_long},
-    os::fd::{FromRawFd, OwnedFd},
+    os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd},
     ptr,
 };
 
@@ -59,6 +59,18 @@ fn clock(id: libc::clockid_t) -> libc::timespec {
 /// Pointers to the strings with a null at the end, as execve(2) wants them.
 fn vector(list: &[CString]) -> Vec<*const c_char> {
     list.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect()
+}
+
+/// `execveat(2)` AT_EMPTY_PATH: becomes the program that `file` is. Returns only by failing.
+///
+/// # Errors
+/// Those of `execveat(2)`.
+pub fn run_file(file: BorrowedFd<'_>, args: &[CString], env: &[CString]) -> Result<(), Errno> {
+    let (args, env) = (vector(args), vector(env));
+    let file = file.as_raw_fd();
+    // SAFETY: all strings end in NUL, both vectors in null, and all live until the call.
+    unsafe { libc::syscall(libc::SYS_execveat, file, c"".as_ptr(), args.as_ptr(), env.as_ptr(), libc::AT_EMPTY_PATH) };
+    Err(Errno::last())
 }
 
 calls! {
@@ -183,16 +195,6 @@ calls! {
         let (args, env) = (vector(&args), vector(&env));
         // SAFETY: all strings end in NUL, both vectors in null, and all live until the call.
         unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
-        Err(Errno::last())
-    }
-
-    /// `execveat(2)` AT_EMPTY_PATH: runs the file that `fd` is.
-    fn execFile(fd: Fd, args: Vec<CString>, env: Vec<CString>) -> () {
-        let (args, env) = (vector(&args), vector(&env));
-        // SAFETY: as for execve.
-        unsafe {
-            libc::syscall(libc::SYS_execveat, fd.0, c"".as_ptr(), args.as_ptr(), env.as_ptr(), libc::AT_EMPTY_PATH)
-        };
         Err(Errno::last())
     }
 
