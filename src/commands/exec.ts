@@ -1,14 +1,15 @@
 /** `exec`: another process in a container that runs. */
-import { O_RDONLY, SIGKILL } from "../sys/constants.ts";
+import { SIGKILL } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { execIn, type Executed } from "../container/exec.ts";
 import { waitForProcess } from "../container/foreground.ts";
 import { sendPidfd, sendTerminal, writePidFile } from "../container/handover.ts";
-import { FILTER_FILE } from "../container/paths.ts";
 import { goOn, receive } from "../container/protocol.ts";
-import { specOf } from "../container/start.ts";
+import { readFilter } from "../container/filter.ts";
+import { specOf, specWithout } from "../container/start.ts";
+import { knownSeccomp } from "../mechanisms/seccomp-cache.ts";
 import { openContainer, type Held } from "../container/state.ts";
 import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
 import type { CapName, Process, Spec, User } from "../spec/spec.ts";
@@ -20,15 +21,16 @@ export function run(context: Context, parsed: Parsed): number {
   const { sys, globals } = context;
   const [id = ""] = parsed.operands;
   using held = openContainer(sys, globals.root, id);
-  const spec = specOf(sys, held);
+  const filter = readFilter(sys, held.directory);
+  const spec = filter === undefined ? specOf(sys, held) : specWithout(sys, held);
   const process = processOf(sys, parsed, spec);
   const detach = isSet(parsed, "detach");
   checkTerminal({ process }, parsed, detach);
   using signals = sys.signalFd();
   const executed = execIn(sys, held, {
     process,
-    seccomp: spec.seccomp,
-    filter: filterOf(sys, held, spec),
+    seccomp: filter === undefined ? undefined : knownSeccomp(filter.flags, () => specOf(sys, held).seccomp),
+    filter: filter?.program ?? new Uint8Array(),
     preserveFds: preservedFds(sys, context.env, parsed),
     ignorePaused: isSet(parsed, "ignore-paused"),
     cgroup: subCgroup(option(parsed, "cgroup")),
@@ -36,13 +38,6 @@ export function run(context: Context, parsed: Parsed): number {
   begin(sys, executed, parsed);
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals });
-}
-
-/** The filter as it was compiled when the container was created. */
-function filterOf(sys: Sys, { directory }: Held, spec: Spec): Uint8Array {
-  if (spec.seccomp === undefined) return new Uint8Array();
-  using file = sys.openat(directory, FILTER_FILE, O_RDONLY, 0);
-  return sys.readBytes(file, 1 << 20);
 }
 
 function begin(sys: Sys, executed: Executed, parsed: Parsed): void {

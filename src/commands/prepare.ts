@@ -4,10 +4,11 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { probe } from "../facts/probe.ts";
 import type { Machine } from "../mechanisms/seccomp-compile.ts";
+import { keyOf, knownSeccomp, lookUp, store } from "../mechanisms/seccomp-cache.ts";
 import type { CreateRequest } from "../container/create.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { parseSpec } from "../spec/parse.ts";
-import type { Seccomp, Spec } from "../spec/spec.ts";
+import type { Spec } from "../spec/spec.ts";
 import type { PreparedImage } from "../image/prepare.ts";
 import { absolutePath, isSet, option, type Context, type Parsed } from "./context.ts";
 import { listenFds, preservedFds } from "./secure.ts";
@@ -23,15 +24,16 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   }
   const origin = originOf(context, parsed);
   const { config, id, owned } = origin;
-  const spec = withSockets(specOf(origin), listenFds(sys, context.env));
-  checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   const facts = probe(sys);
+  const { spec: own, filter } = filtered(context, origin, facts.machine);
+  const spec = withSockets(own, listenFds(sys, context.env));
+  checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   const request: CreateRequest = {
     root: globals.root,
     id,
     spec,
     config,
-    filter: filterOf(sys, spec.seccomp, facts.machine),
+    filter,
     facts,
     pivot: !isSet(parsed, "no-pivot"),
     newKeyring: !isSet(parsed, "no-new-keyring"),
@@ -56,9 +58,25 @@ function originOf(context: Context, parsed: Parsed): Origin {
   return { id: parsed.operands[0] ?? "", config: readConfig(sys, path), bundle, make: () => undefined };
 }
 
-function specOf({ config, bundle, overlay }: Origin): Spec {
+function specOf({ config, bundle, overlay }: Pick<Origin, "config" | "bundle" | "overlay">): Spec {
   const spec = parseSpec(config, bundle);
   return overlay === undefined ? spec : { ...spec, root: { ...spec.root, overlay } };
+}
+
+/** The spec and its compiled filter, empty where there is none. A profile that was compiled before is not even parsed. */
+function filtered({ sys, globals }: Context, origin: Origin, machine: string): { spec: Spec; filter: Uint8Array } {
+  const [rest, profile] = sys.cutJson(origin.config, ["linux", "seccomp"]) ?? [];
+  const key = rest === undefined || profile === undefined ? undefined : keyOf(profile, machine);
+  const entry = key === undefined ? undefined : lookUp(sys, globals.root, key);
+  if (rest !== undefined && entry !== undefined) {
+    const seccomp = knownSeccomp(entry.flags, () => specOf(origin).seccomp);
+    return { spec: { ...specOf({ ...origin, config: rest }), seccomp }, filter: entry.program };
+  }
+  const spec = specOf(origin);
+  if (spec.seccomp === undefined) return { spec, filter: new Uint8Array() };
+  const filter = sys.load("seccomp").compileSeccomp(spec.seccomp, machine as Machine);
+  if (key !== undefined) store(sys, globals.root, key, { flags: spec.seccomp.flags, program: filter });
+  return { spec, filter };
 }
 
 function readConfig(sys: Sys, path: string): string {
@@ -70,11 +88,6 @@ function withSockets(spec: Spec, count: number): Spec {
   if (count === 0) return spec;
   const env = [...spec.process.env, `LISTEN_FDS=${count}`, "LISTEN_PID=1"];
   return { ...spec, process: { ...spec.process, env } };
-}
-
-/** The compiled filter, empty where there is none. */
-function filterOf(sys: Sys, seccomp: Seccomp | undefined, machine: string): Uint8Array {
-  return seccomp === undefined ? new Uint8Array() : sys.load("seccomp").compileSeccomp(seccomp, machine as Machine);
 }
 
 /** runc's words for the combinations that make no sense. */

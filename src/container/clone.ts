@@ -2,6 +2,7 @@
 import { CLONE_PARENT, CLONE_NEWUSER } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
+import { readFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { cloneFlags } from "../mechanisms/namespaces.ts";
@@ -63,11 +64,18 @@ function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: F
   const told = receive(sys, channel);
   const { code } = sys.wait(helper.pid, true);
   helper.pidfd[0]?.[Symbol.dispose]();
-  if (told === undefined || told.request === "failed") {
+  if (told?.fd === undefined || told.request === "failed") {
     throw new Failure(told?.text ?? `the helper that joins the user namespace ended with ${code}`);
   }
-  const pid = Number(told.text);
-  return { pid, pidfd: [sys.pidfdOpen(pid)] };
+  return { pid: pidOf(sys, told.fd), pidfd: [told.fd] };
+}
+
+/** The pid as this process sees it: the helper may be in another pid namespace. proc(5), fdinfo of a pidfd. */
+function pidOf(sys: Sys, pidfd: Fd): number {
+  const lines = readFile(sys, null, `/proc/self/fdinfo/${pidfd.number}`).split("\n");
+  const pid = Number(lines.find((line) => line.startsWith("Pid:"))?.slice(4) ?? "0");
+  if (pid > 0) return pid;
+  throw new Failure("the container's init ended before it was known");
 }
 
 /** The helper's side; the sibling returns. */
@@ -76,7 +84,7 @@ function joinAndClone(sys: Sys, spec: Spec, theirs: Fd, user: Fd): Made {
     attempt("join the user namespace", () => sys.setns(user, CLONE_NEWUSER));
     const sibling = clone(sys, cloneFlags(spec) + CLONE_PARENT, []);
     if (sibling.pid === 0) return sibling;
-    tell(sys, theirs, "sibling", String(sibling.pid), []);
+    tell(sys, theirs, "sibling", "", sibling.pidfd);
   } catch (error) {
     endInFailure(sys, theirs, error);
   }

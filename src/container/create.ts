@@ -15,7 +15,8 @@ import { runHooks } from "./hooks.ts";
 import { runInit, type Start } from "./init.ts";
 import { cloneInit, type Child } from "./clone.ts";
 import { openNamespaces } from "./join.ts";
-import { CONFIG_FILE, EXEC_FIFO, FILTER_FILE } from "./paths.ts";
+import { writeFilter } from "./filter.ts";
+import { CONFIG_FILE, EXEC_FIFO } from "./paths.ts";
 import { adopt, Parent, writeIdMaps } from "./parent.ts";
 import type { Request } from "./protocol.ts";
 import { removeContainer } from "./remove.ts";
@@ -65,7 +66,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   try {
     writeState(sys, directory, intent);
     replaceFile(sys, directory, CONFIG_FILE, request.config, 0o600);
-    if (request.filter.length > 0) replaceFile(sys, directory, FILTER_FILE, request.filter, 0o600);
+    if (spec.seccomp !== undefined) writeFilter(sys, directory, { flags: spec.seccomp.flags, program: request.filter });
     execute(host.slice(0, 1), hostScene(sys));
     made = true;
     execute(host.slice(1), hostScene(sys));

@@ -1,7 +1,7 @@
 /** What callers wait for: the pid file, and the terminal through the console socket. */
 import { O_CREAT, O_EXCL, O_SYNC, O_WRONLY } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { openPath, removeFile } from "../sys/files.ts";
+import { openPath } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { basename, dirname } from "../spec/paths.ts";
 
@@ -9,7 +9,7 @@ import { basename, dirname } from "../spec/paths.ts";
 export function writePidFile(sys: Sys, path: string, pid: number): void {
   const temporary = `${dirname(path)}/.${basename(path)}`;
   attempt(`write the pid file ${path}`, () => {
-    removeFile(sys, null, temporary);
+    sys.unlinkIfAny(null, temporary, 0);
     {
       using file = sys.openat(null, temporary, O_WRONLY | O_CREAT | O_EXCL | O_SYNC, 0o666);
       sys.writeText(file, String(pid));

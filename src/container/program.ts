@@ -47,11 +47,12 @@ export function findProgram(sys: Sys, { args }: Process, env: readonly string[])
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   for (const directory of path.split(":")) {
     const candidate = `${directory === "" ? "." : directory}/${name}`;
+    if (sys.statxIfAny(null, candidate, 0) === undefined) continue;
     try {
       checkProgram(sys, candidate);
       return candidate;
     } catch {
-      continue; // Not here: the next directory.
+      continue; // Not to be run: the next directory.
     }
   }
   throw new Failure(`exec: ${JSON.stringify(name)}: executable file not found in $PATH`);

@@ -2,7 +2,7 @@
 import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_RDONLY } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { makeDirectories, openDirectory, readFileIfAny, replaceFile, statIfAny } from "../sys/files.ts";
+import { makeDirectories, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { readCgroup, openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { checkId, EXEC_FIFO, STATE_FILE } from "./paths.ts";
@@ -125,7 +125,7 @@ export function statusOf(sys: Sys, { directory, state }: Held): Status {
   if (state.pid === 0) return "creating";
   if (!isAlive(sys, state)) return "stopped";
   if (isFrozen(sys, state.cgroup)) return "paused";
-  return statIfAny(sys, directory, EXEC_FIFO, AT_SYMLINK_NOFOLLOW) === undefined ? "running" : "created";
+  return sys.statxIfAny(directory, EXEC_FIFO, AT_SYMLINK_NOFOLLOW) === undefined ? "running" : "created";
 }
 
 function isFrozen(sys: Sys, place: CgroupPlace): boolean {
@@ -145,13 +145,11 @@ export function isAlive(sys: Sys, state: Pick<State, "pid" | "startTime">): bool
 
 /** The state letter and start time of a process, from /proc/PID/stat; the name in it may hold anything: proc(5). */
 export function processStat(sys: Sys, pid: number): { state: string; startTime: string } | undefined {
-  let text: string;
-  try {
-    using file = sys.openat(null, `/proc/${pid}/stat`, O_RDONLY, 0);
-    text = sys.readText(file, 4096);
-  } catch {
-    return undefined;
-  }
+  const found = sys.openIfAny(null, `/proc/${pid}/stat`, O_RDONLY);
+  if (found === undefined) return undefined;
+  using file = found;
+  const text = readStat(sys, file);
+  if (text === undefined) return undefined;
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   return { state: fields[0] ?? "X", startTime: fields[19] ?? "0" };
 }
@@ -172,5 +170,15 @@ export function listIds(sys: Sys, root: string): string[] {
   } catch (error) {
     if (isErrno(error, "ENOENT")) return [];
     throw new Failure(`cannot list ${root}`, error);
+  }
+}
+
+/** A process that ends between open and read answers ESRCH. */
+function readStat(sys: Sys, file: Fd): string | undefined {
+  try {
+    return sys.readText(file, 4096);
+  } catch (error) {
+    if (isErrno(error, "ESRCH")) return undefined;
+    throw error;
   }
 }

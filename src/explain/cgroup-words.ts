@@ -11,7 +11,8 @@ function memoryOf(text: string, what: string): string {
 /** What a file's value means; files that are not here speak for themselves. */
 const FILES: Readonly<Record<string, (value: string) => string>> = {
   "memory.max": (value) =>
-    `${memoryOf(value, "memory at most")}; who needs more is killed by the kernel (exit code 137)`,
+    memoryOf(value, "memory at most") +
+    (value === "max" ? "" : "; where more is needed the kernel kills a process (exit code 137)"),
   "memory.high": (value) =>
     memoryOf(value, "memory from which on processes are slowed down and made to give some back"),
   "memory.low": (value) => memoryOf(value, "memory that is taken from others first"),

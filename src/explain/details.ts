@@ -1,5 +1,7 @@
 /** What there is to say about a step of the plan beyond its phrase: a line each, or none. */
+import type { Facts } from "../facts/facts.ts";
 import type { Step, Verb, With } from "../plan/step.ts";
+import type { Told, Who } from "./acts.ts";
 import { describeDeviceRules, describeSetting } from "./cgroup-words.ts";
 import {
   describeDevice,
@@ -13,6 +15,8 @@ import {
 } from "./mount-words.ts";
 import { describeBoundingSet, describeCapabilities } from "./process-words.ts";
 import { describeSeccomp } from "./seccomp-words.ts";
+import { phraseOf } from "./phrases.ts";
+import { TOPIC_OF } from "./topics.ts";
 import { octal } from "./words.ts";
 
 /** Verbs that are not here have said all. */
@@ -57,8 +61,16 @@ const DETAILS: { readonly [V in Verb]?: (options: With<V>, machine: string) => r
   setCapabilities: describeCapabilities,
 };
 
-/** The lines of a step; `machine` is uname's. */
-export function detailsOf(step: Step, machine: string): readonly string[] {
+/** A step of the plan, told. */
+export function tellStep(step: Step, who: Who, { machine }: Pick<Facts, "machine">): Told {
   const details = DETAILS[step.do] as ((options: Step["with"], machine: string) => readonly string[]) | undefined; // step() paired them
-  return details?.(step.with, machine) ?? [];
+  return {
+    topic: TOPIC_OF[step.do],
+    who,
+    verb: step.do,
+    with: step.with ?? null,
+    because: step.because,
+    says: phraseOf(step),
+    details: details?.(step.with, machine) ?? [],
+  };
 }

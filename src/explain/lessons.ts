@@ -38,7 +38,7 @@ export const LESSONS = {
       "run stays beside the container as a shell stays beside a command. It passes on the signals that it gets " +
       "(Ctrl-C, for example), and it takes in the processes that lose their parent, so that none of them is left " +
       "behind as a zombie.",
-    sources: ["signalfd(2)", "PR_SET_CHILD_SUBREAPER(2const)"],
+    sources: ["signalfd(2)", "prctl(2), PR_SET_CHILD_SUBREAPER"],
   },
   state: {
     heading: "The container has a plan and a name, before there is anything of it",
@@ -168,7 +168,7 @@ export const LESSONS = {
       "controlling terminal, so that Ctrl-C works; whoever called gets the other. It comes from the container's " +
       "own devpts, which is checked, and its other side is opened without a path: in a /dev/pts that an image " +
       "forges a name could lead anywhere.",
-    sources: ["pty(7)", "TIOCGPTPEER(2const)", "CVE-2025-52565"],
+    sources: ["pty(7)", "ioctl_tty(2), TIOCGPTPEER", "CVE-2025-52565"],
   },
   names: {
     heading: "Names",
@@ -214,7 +214,7 @@ export const LESSONS = {
       "From now on execve gives no rights that the process has not got: set-user-ID programs and capabilities of " +
       "files are without effect, for it and all its children, and nothing takes that back. Without it a program " +
       "such as su makes a user of the container root of the container.",
-    sources: ["PR_SET_NO_NEW_PRIVS(2const)", "Documentation/userspace-api/no_new_privs.rst"],
+    sources: ["prctl(2), PR_SET_NO_NEW_PRIVS", "Documentation/userspace-api/no_new_privs.rst"],
   },
   seccomp: {
     heading: "Which system calls are allowed",

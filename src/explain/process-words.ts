@@ -3,7 +3,7 @@ import type { Capabilities, CapName, Namespace, NamespaceType, Rlimit } from "..
 import { bytesOf, listOf } from "./words.ts";
 
 /** What a process sees of its own that is in a namespace of this type. */
-export const NAMESPACE_WORDS: { readonly [T in NamespaceType]: string } = {
+const NAMESPACE_WORDS: { readonly [T in NamespaceType]: string } = {
   user: "user and group ids of its own, of which root has power inside only",
   mount: "mounts of its own, and so a file tree of its own",
   pid: "processes of its own, counted from 1: it sees no other",

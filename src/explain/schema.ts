@@ -153,6 +153,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   }),
   closeDescriptors: objectOf({ first: INTEGER }),
   protectOwnFile: NOTHING,
+  resetOwnSignals: NOTHING,
   findImage: objectOf({ name: TEXT }),
   readConfig: objectOf({ path: TEXT }),
   probeHost: FACTS,

@@ -108,10 +108,12 @@ function describeConditions(rules: Seccomp["rules"], depends: (name: string) => 
 function shorten(texts: readonly string[]): string {
   let before = "";
   const words = texts.map((text) => {
-    const shared = [" is ", " where "].map((word) => text.slice(0, text.lastIndexOf(word) + word.length));
-    const known = shared.find((start) => start !== "" && before.startsWith(start)) ?? "";
+    const ends = [" is ", " where "]
+      .filter((word) => text.includes(word))
+      .map((word) => text.lastIndexOf(word) + word.length);
+    const known = ends.find((end) => before.startsWith(text.slice(0, end))) ?? 0;
     before = text;
-    return text.slice(known.length);
+    return text.slice(known);
   });
   return words.join(", or ");
 }

@@ -4,10 +4,8 @@ import { planSeccomp } from "../mechanisms/seccomp.ts";
 import type { Capabilities, Process, Spec } from "../spec/spec.ts";
 import { act, type Telling } from "./acts.ts";
 import type { Circumstances } from "./circumstances.ts";
-import { detailsOf } from "./details.ts";
-import { phraseOf } from "./phrases.ts";
-import { describeHook, hooksOf } from "./story-inside.ts";
-import { TOPIC_OF } from "./topics.ts";
+import { tellStep } from "./details.ts";
+import { describeHook, hooksOf, namesOf } from "./story-inside.ts";
 import { countOf, listOf, quote } from "./words.ts";
 
 export function* tellAfterwards(all: Circumstances, cgroup: string): Telling {
@@ -48,7 +46,7 @@ function* tellHandover({ spec, consoleSocket, pidfdSocket, pidFile }: Circumstan
 function* tellFifo({ root, id }: Circumstances): Telling {
   const fifo = `${root}/${id}/${EXEC_FIFO}`;
   yield act("endCreate", "end with exit code 0; the container is created", {
-    details: ["its parent is now whoever takes in orphans, as a rule the machine's init"],
+    details: ["the parent of init is then whoever takes in orphans, as a rule process 1 of the host"],
   });
   yield act("waitForFifo", `wait until a byte comes through ${EXEC_FIFO}`, {
     with: { path: fifo },
@@ -70,7 +68,7 @@ function* tellLast({ command, spec, preserveFds, facts }: Circumstances): Tellin
   if (hooks.startContainer.length > 0) {
     yield act("runStartHooks", `run ${hooksOf("startContainer", spec)}, programs of the container`, {
       with: { stage: "startContainer", hooks: hooks.startContainer },
-      details: hooks.startContainer.map(describeHook),
+      details: ["as the user of the process, with its rights", ...hooks.startContainer.map(describeHook)],
     });
   }
   yield act(
@@ -87,18 +85,7 @@ function* tellLast({ command, spec, preserveFds, facts }: Circumstances): Tellin
     },
   );
   if (process.noNewPrivileges) {
-    for (const step of planSeccomp(spec.seccomp)) {
-      const { do: verb, because } = step;
-      yield {
-        topic: TOPIC_OF[verb],
-        who: "init",
-        verb,
-        with: step.with,
-        because,
-        says: phraseOf(step),
-        details: detailsOf(step, facts.machine),
-      };
-    }
+    for (const step of planSeccomp(spec.seccomp)) yield tellStep(step, "init", facts);
   }
   yield act("execve", `call execve(2): ${process.args.map(quote).join(" ")}`, {
     with: { args: process.args, env: process.env },
@@ -107,9 +94,9 @@ function* tellLast({ command, spec, preserveFds, facts }: Circumstances): Tellin
   yield act("exchangeProgram", "exchange the program", { details: describeExchange(process, spec) });
 }
 
-/** Their names alone: a value may be secret. HOME is there in any case. */
+/** HOME is there in any case. */
 function variablesOf({ env }: Process): string[] {
-  return [...new Set([...env.map((entry) => entry.slice(0, entry.indexOf("="))), "HOME"])];
+  return [...new Set([...namesOf(env), "HOME"])];
 }
 
 function describeExchange({ user, capabilities, noNewPrivileges }: Process, { namespaces }: Spec): string[] {

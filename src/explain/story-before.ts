@@ -18,17 +18,20 @@ export function* tellBefore(all: Circumstances, steps: number): Telling {
 }
 
 function* tellProtection({ preserveFds }: Circumstances): Telling {
-  const kept = preserveFds === 0 ? "" : `, but for ${countOf(preserveFds, "descriptor")} that the process shall have`;
-  yield act("closeDescriptors", `close what its caller left open, from descriptor ${3 + preserveFds} on${kept}`, {
-    with: { first: 3 + preserveFds },
-  });
   yield act(
     "protectOwnFile",
     "make a detached, read-only copy of the mount that its own file is on, and run itself again from there",
     {
-      details: ["unless it runs from one already; where that is not possible it goes no further"],
+      details: ["before anything else, unless it runs from one already; where that is not possible it goes no further"],
     },
   );
+  const kept = preserveFds === 0 ? "" : `, but for ${countOf(preserveFds, "descriptor")} that the process shall have`;
+  yield act("closeDescriptors", `close what its caller left open, from descriptor ${3 + preserveFds} on${kept}`, {
+    with: { first: 3 + preserveFds },
+  });
+  yield act("resetOwnSignals", "set every signal to what it does by default", {
+    details: ["a caller that ignores SIGCHLD would make the kernel forget how its children ended"],
+  });
 }
 
 function* tellChecks(all: Circumstances): Telling {

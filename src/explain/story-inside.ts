@@ -108,10 +108,15 @@ export function hooksOf(stage: HookStage, { hooks }: Spec): string {
   return `${countOf(hooks[stage].length, "hook")} of the stage ${stage}`;
 }
 
+/** The names of variables: a value may be secret. */
+export function namesOf(env: readonly string[]): string[] {
+  return env.map((entry) => entry.split("=")[0] ?? "");
+}
+
 /** A hook as it will be called. */
 export function describeHook({ path, args, env, timeout }: Hook): string {
   const command = [path, ...args.slice(1)].join(" ");
-  const variables = env.length === 0 ? "with an empty environment" : `with the environment ${env.join(" ")}`;
+  const variables = env.length === 0 ? "with an empty environment" : `with the environment ${listOf(namesOf(env))}`;
   return `${command}, ${variables}${timeout === undefined ? "" : `, killed after ${timeout} s`}`;
 }
 

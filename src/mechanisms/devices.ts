@@ -10,9 +10,10 @@ import {
   S_IFBLK,
   S_IFCHR,
   S_IFIFO,
+  S_IFMT,
 } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
-import { removeFile, statIfAny } from "../sys/files.ts";
+import {} from "../sys/files.ts";
 import { findIn, makeDirectoryIn, makeFileIn, splitPath } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { rootOf, step, type Plan, type Scene } from "../plan/step.ts";
@@ -37,7 +38,7 @@ export function* planDevices(spec: Spec): Plan {
   yield step("linkDevices", DEV_SYMLINKS, "runtime-linux#runtimeLinuxDevSymbolicLinks");
 }
 
-/** Makes a node, or binds the host's. One that is there already is taken as it is. */
+/** Makes a node, or binds the host's. One that is there already is taken as it is, if it is that device. */
 export function makeDevice(scene: Scene, { device, how }: DeviceOrder): void {
   const { sys } = scene;
   const root = rootOf(scene);
@@ -47,11 +48,19 @@ export function makeDevice(scene: Scene, { device, how }: DeviceOrder): void {
   try {
     sys.mknodat(parent, name, FILE_TYPE[device.type] + device.fileMode, device.major, device.minor);
   } catch (error) {
-    if (isErrno(error, "EEXIST")) return;
+    if (isErrno(error, "EEXIST")) return requireSame(sys, parent, name, device);
     if (!isErrno(error, "EPERM")) throw error;
     return bindDevice(sys, root, device.path); // The caller itself is in a user namespace.
   }
   if (device.uid !== 0 || device.gid !== 0) sys.fchownat(parent, name, device.uid, device.gid, AT_SYMLINK_NOFOLLOW);
+}
+
+/** config-linux#configLinuxDevices: a file that is there and is something else MUST be an error. */
+function requireSame(sys: Sys, parent: Fd, name: string, device: Device): void {
+  const { mode, rdevMajor, rdevMinor } = sys.statx(parent, name, AT_SYMLINK_NOFOLLOW);
+  const same = (mode & S_IFMT) === FILE_TYPE[device.type];
+  if (same && (device.type === "p" || (rdevMajor === device.major && rdevMinor === device.minor))) return;
+  throw new Error("something else is there already");
 }
 
 function bindDevice(sys: Sys, root: Fd, path: string): void {
@@ -68,8 +77,8 @@ export function linkDevices(scene: Scene, links: typeof DEV_SYMLINKS): void {
   for (const { path, target, needs } of links) {
     const [, name] = splitPath(path);
     if (needs !== undefined && !exists(sys, root, needs)) continue;
-    if (name === "ptmx") removeFile(sys, dev, name); // The node of an image would be the host's terminals.
-    else if (statIfAny(sys, dev, name, AT_SYMLINK_NOFOLLOW) !== undefined) continue;
+    if (name === "ptmx") sys.unlinkIfAny(dev, name, 0); // The node of an image would be the host's terminals.
+    else if (sys.statxIfAny(dev, name, AT_SYMLINK_NOFOLLOW) !== undefined) continue;
     sys.symlinkat(target, dev, name);
   }
 }

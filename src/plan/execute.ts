@@ -1,7 +1,5 @@
 /** Carries out a plan. */
 import { Failure } from "../sys/failure.ts";
-import { phraseOf } from "../explain/phrases.ts";
-import { hintFor } from "../explain/hints.ts";
 import type { Scene, Step } from "./step.ts";
 import { verbs } from "./verbs.ts";
 
@@ -13,7 +11,7 @@ export function execute(steps: Iterable<Step>, scene: Scene): void {
       verb(scene, step.with, step);
     } catch (cause) {
       if (cause instanceof Failure) throw cause;
-      throw new Failure(`cannot ${phraseOf(step)}`, cause, hintFor(step, cause));
+      throw scene.sys.load("explain-failure").failureOf(step, cause);
     }
   }
 }

@@ -10,13 +10,11 @@ export function readFile(sys: Sys, dir: Fd | null, path: string, limit = 1 << 20
 }
 
 /** As readFile; undefined where there is no such file. */
-export function readFileIfAny(sys: Sys, dir: Fd | null, path: string, limit?: number): string | undefined {
-  try {
-    return readFile(sys, dir, path, limit);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
+export function readFileIfAny(sys: Sys, dir: Fd | null, path: string, limit = 1 << 20): string | undefined {
+  const found = sys.openIfAny(dir, path, O_RDONLY);
+  if (found === undefined) return undefined;
+  using file = found;
+  return sys.readText(file, limit);
 }
 
 /** A directory, as the base of other paths. Throws a SysError. */
@@ -30,7 +28,7 @@ export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
  */
 export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
   const temporary = `.${name}.new`;
-  removeFile(sys, dir, temporary);
+  sys.unlinkIfAny(dir, temporary, 0);
   {
     using file = sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (typeof content === "string") sys.writeText(file, content);
@@ -39,15 +37,6 @@ export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | U
   }
   sys.renameat2(dir, temporary, dir, name, 0);
   sys.fsync(dir);
-}
-
-/** Removes a file; one that is not there is fine. */
-export function removeFile(sys: Sys, dir: Fd | null, path: string): void {
-  try {
-    sys.unlinkat(dir, path, 0);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
 }
 
 /** mkdir -p of an absolute host path; what is made gets `mode`. */
@@ -60,16 +49,6 @@ export function makeDirectories(sys: Sys, path: string, mode: number): void {
     if (!isErrno(error, "ENOENT") || parent === "") throw error;
     makeDirectories(sys, parent, mode);
     makeDirectories(sys, path, mode);
-  }
-}
-
-/** What is at `path`, not following a last symbolic link; undefined where nothing is. */
-export function statIfAny(sys: Sys, dir: Fd | null, path: string, flags: number): ReturnType<Sys["statx"]> | undefined {
-  try {
-    return sys.statx(dir, path, flags);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
   }
 }
 
@@ -91,7 +70,8 @@ export function removeTree(sys: Sys, dir: Fd | null, name: string): void {
   } catch (error) {
     if (isErrno(error, "ENOENT")) return;
     if (!isErrno(error, "ENOTDIR", "ELOOP")) throw error;
-    return removeFile(sys, dir, name);
+    sys.unlinkIfAny(dir, name, 0);
+    return;
   }
   using folder = opened;
   for (const entry of sys.readDirectory(folder)) {

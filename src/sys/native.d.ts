@@ -14,13 +14,25 @@ export interface Fd {
 export interface Native {
   /** `openat(2)`, close-on-exec always. For host paths; below a root file system only `openat2` will do. */
   openat(dir: Fd | null, path: string, flags: number, mode: number): Fd;
-  /** `openat2(2)`, close-on-exec always; `resolve` is RESOLVE_*. A rename elsewhere can make the kernel ask for
-   * another try (EAGAIN): it gets up to 128. */
+  /** As openat; undefined where there is nothing. */
+  openIfAny(dir: Fd | null, path: string, flags: number): Fd | undefined;
+  /** `openat2(2)`, close-on-exec always; `resolve` is RESOLVE_*. */
   openat2(dir: Fd | null, path: string, flags: number, mode: number, resolve: number): Fd;
+  /** As openat2; undefined where there is nothing. */
+  openat2IfAny(dir: Fd | null, path: string, flags: number, resolve: number): Fd | undefined;
   /** Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes. */
   readText(fd: Fd, limit: number): string;
   /** Reads a file to its end; at most `limit` bytes. */
   readBytes(fd: Fd, limit: number): Uint8Array;
+  /** Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
+   * where there is none, or where only a parser can tell. */
+  cutJson(text: string, path: readonly string[]): string[] | undefined;
+  /** Whether bytes are the UTF-8 of a text. */
+  sameText(bytes: Uint8Array, text: string): boolean;
+  /** The UTF-8 of a text. */
+  bytesOf(text: string): Uint8Array;
+  /** FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody. */
+  hashText(text: string): string;
   /** One `read(2)` of at most `limit` bytes; empty at the end. */
   readSome(fd: Fd, limit: number): Uint8Array;
   /** `write(2)` of the whole text. */
@@ -45,6 +57,8 @@ export interface Native {
   readlinkat(dir: Fd | null, path: string): string;
   /** `unlinkat(2)`; `flags` is AT_REMOVEDIR or 0. */
   unlinkat(dir: Fd | null, path: string, flags: number): void;
+  /** As unlinkat; says whether there was something. */
+  unlinkIfAny(dir: Fd | null, path: string, flags: number): boolean;
   /** `renameat2(2)`. */
   renameat2(from: Fd | null, oldName: string, to: Fd | null, newName: string, flags: number): void;
   /** `fchmod(2)`. */
@@ -53,6 +67,8 @@ export interface Native {
   fchownat(dir: Fd | null, path: string, uid: number, gid: number, flags: number): void;
   /** `statx(2)`; an empty path with AT_EMPTY_PATH for the descriptor itself. */
   statx(dir: Fd | null, path: string, flags: number): { readonly mode: number; readonly ino: number; readonly uid: number; readonly gid: number; readonly size: number; readonly nlink: number; readonly rdevMajor: number; readonly rdevMinor: number; readonly attributes: number; readonly mountId: number };
+  /** As statx; undefined where there is nothing. */
+  statxIfAny(dir: Fd | null, path: string, flags: number): { readonly mode: number; readonly ino: number; readonly uid: number; readonly gid: number; readonly size: number; readonly nlink: number; readonly rdevMajor: number; readonly rdevMinor: number; readonly attributes: number; readonly mountId: number } | undefined;
   /** `fstatfs(2)`. */
   fstatfs(fd: Fd): { readonly type: number; readonly flags: number };
   /** The names in a directory, without . and .., in the order of the file system. */

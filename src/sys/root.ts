@@ -31,12 +31,7 @@ export function openIn(sys: Sys, root: Fd, path: string, flags: number): Fd {
 
 /** As openIn with O_PATH; undefined where there is nothing. */
 export function findIn(sys: Sys, root: Fd, path: string): Fd | undefined {
-  try {
-    return openIn(sys, root, path, O_PATH);
-  } catch (error) {
-    if (isErrno(error, "ENOENT", "ENOTDIR")) return undefined;
-    throw error;
-  }
+  return sys.openat2IfAny(root, path, O_PATH, IN_ROOT);
 }
 
 /** The directory that `path` is in, and the last component of the path. */
@@ -54,11 +49,8 @@ const LINKS = 40;
  * root. Throws a SysError.
  */
 export function makeDirectoryIn(sys: Sys, root: Fd, path: string, links = LINKS): Fd {
-  try {
-    return openIn(sys, root, path, O_PATH | O_DIRECTORY);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT") || path === "/") throw error;
-  }
+  const found = sys.openat2IfAny(root, path, O_PATH, IN_ROOT);
+  if (found !== undefined) return asDirectory(sys, found);
   const [directory, name] = splitPath(path);
   using parent = makeDirectoryIn(sys, root, directory, links);
   try {
@@ -70,6 +62,12 @@ export function makeDirectoryIn(sys: Sys, root: Fd, path: string, links = LINKS)
       return makeTarget(sys, root, target.startsWith("/") ? target : `${directory}/${target}`, links);
   }
   return sys.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, HERE);
+}
+
+function asDirectory(sys: Sys, found: Fd): Fd {
+  if (isDirectory(sys, found)) return found;
+  found[Symbol.dispose]();
+  throw new Error("not a directory");
 }
 
 function makeTarget(sys: Sys, root: Fd, path: string, links: number): Fd {

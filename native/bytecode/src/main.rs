@@ -38,7 +38,11 @@ struct Elsewhere;
 
 impl Resolver for Elsewhere {
     fn resolve<'js>(
-        &mut self, _: &Ctx<'js>, _base: &str, name: &str, _: Option<ImportAttributes<'js>>,
+        &mut self,
+        _: &Ctx<'js>,
+        _base: &str,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<String> {
         Ok(name.to_owned())
     }
@@ -46,7 +50,10 @@ impl Resolver for Elsewhere {
 
 impl Loader for Elsewhere {
     fn load<'js>(
-        &mut self, context: &Ctx<'js>, name: &str, _: Option<ImportAttributes<'js>>,
+        &mut self,
+        context: &Ctx<'js>,
+        name: &str,
+        _: Option<ImportAttributes<'js>>,
     ) -> rquickjs::Result<Module<'js, Declared>> {
         Module::declare(context.clone(), name, "")
     }

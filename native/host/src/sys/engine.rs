@@ -274,7 +274,10 @@ unsafe fn read(context: Context, name: &str) -> q::JSValue {
 
 /// "./name.js" of an import is the module "name".
 unsafe extern "C" fn normalize(
-    context: Context, _base: *const c_char, name: *const c_char, _opaque: *mut c_void,
+    context: Context,
+    _base: *const c_char,
+    name: *const c_char,
+    _opaque: *mut c_void,
 ) -> *mut c_char {
     // SAFETY: the engine passes a name that ends in NUL.
     let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
@@ -374,4 +377,3 @@ macro_rules! entry {
         }
     };
 }
-

@@ -26,7 +26,10 @@ impl Errno {
     /// The name as in errno(3).
     #[must_use]
     pub fn name(self) -> String {
-        NAMES.iter().find(|(number, _, _)| *number == self.0).map_or_else(|| format!("E{}", self.0), |(_, name, _)| (*name).into())
+        NAMES
+            .iter()
+            .find(|(number, _, _)| *number == self.0)
+            .map_or_else(|| format!("E{}", self.0), |(_, name, _)| (*name).into())
     }
 
     /// The words that Go and C programs use for it, in lower case: callers of a runtime match them.

@@ -58,7 +58,9 @@ pub unsafe fn register(runtime: *mut q::JSRuntime, context: Context) -> q::JSCla
     // SAFETY: as above.
     unsafe { getter(context, prototype) };
     // SAFETY: as above; the engine has this symbol since it has `using`.
-    let dispose = unsafe { q::JS_NewCFunction2(context, Some(close), c"close".as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0) };
+    let dispose = unsafe {
+        q::JS_NewCFunction2(context, Some(close), c"close".as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0)
+    };
     // SAFETY: `dispose` is given away to the prototype.
     unsafe { q::JS_DefinePropertyValue(context, prototype, q::JS_ATOM_Symbol_dispose, dispose, 0) };
     // SAFETY: `prototype` is given away.
@@ -72,7 +74,9 @@ type Function = unsafe extern "C" fn(Context, q::JSValue, c_int, *mut q::JSValue
 /// `context` and `object` must be alive.
 unsafe fn method(context: Context, object: q::JSValue, name: &CStr, function: Function) {
     // SAFETY: the caller vouches for `context`.
-    let value = unsafe { q::JS_NewCFunction2(context, Some(function), name.as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0) };
+    let value = unsafe {
+        q::JS_NewCFunction2(context, Some(function), name.as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0)
+    };
     // SAFETY: `value` is given away.
     unsafe { q::JS_DefinePropertyValueStr(context, object, name.as_ptr(), value, 0) };
 }
@@ -81,7 +85,9 @@ unsafe fn method(context: Context, object: q::JSValue, name: &CStr, function: Fu
 /// `context` and `prototype` must be alive.
 unsafe fn getter(context: Context, prototype: q::JSValue) {
     // SAFETY: the caller vouches for `context`.
-    let get = unsafe { q::JS_NewCFunction2(context, Some(number), c"number".as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0) };
+    let get = unsafe {
+        q::JS_NewCFunction2(context, Some(number), c"number".as_ptr(), 0, q::JSCFunctionEnum_JS_CFUNC_generic, 0)
+    };
     // SAFETY: the name ends in NUL.
     let name = unsafe { q::JS_NewAtom(context, c"number".as_ptr()) };
     // SAFETY: `get` is given away, `name` is ours.

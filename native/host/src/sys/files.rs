@@ -1,6 +1,9 @@
 //! Files, directories and their names: always below a descriptor.
 
-use super::{errno::Errno, value::{Bytes, Dir, Fd, base}};
+use super::{
+    errno::Errno,
+    value::{Bytes, Dir, Fd, base},
+};
 use crate::{calls, record};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, ResolveFlags, StatxFlags, Uid};
 use std::{
@@ -21,6 +24,50 @@ record! {
         minor: i64 = "rdevMinor",
         attributes: i64 = "attributes",
         mount: i64 = "mountId",
+    }
+}
+
+impl From<fs::Statx> for Stat {
+    fn from(stat: fs::Statx) -> Self {
+        Self {
+            mode: stat.stx_mode.into(),
+            ino: signed(stat.stx_ino),
+            uid: stat.stx_uid.into(),
+            gid: stat.stx_gid.into(),
+            size: signed(stat.stx_size),
+            links: stat.stx_nlink.into(),
+            major: stat.stx_rdev_major.into(),
+            minor: stat.stx_rdev_minor.into(),
+            attributes: signed(stat.stx_attributes.bits()),
+            mount: signed(stat.stx_mnt_id),
+        }
+    }
+}
+
+/// None where there is nothing: an answer that is expected costs no exception.
+fn if_any<T>(answer: rustix::io::Result<T>) -> Result<Option<T>, Errno> {
+    match answer {
+        Ok(value) => Ok(Some(value)),
+        Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => Ok(None),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+fn statx_of(dir: Dir, path: &CString, flags: u32) -> rustix::io::Result<Stat> {
+    let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
+    fs::statx(base(dir), path, AtFlags::from_bits_retain(flags), mask).map(Stat::from)
+}
+
+/// A rename elsewhere can make the kernel ask for another try: it gets up to 128.
+fn openat2_patiently(dir: Dir, path: &CString, how: (u32, u32, u64)) -> rustix::io::Result<OwnedFd> {
+    let (flags, mode, resolve) = how;
+    let flags = OFlags::from_bits_retain(flags) | OFlags::CLOEXEC;
+    let mut tries = 0;
+    loop {
+        match fs::openat2(base(dir), path, flags, Mode::from_raw_mode(mode), ResolveFlags::from_bits_retain(resolve)) {
+            Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if tries < 128 => tries += 1,
+            answer => return answer,
+        }
     }
 }
 
@@ -68,17 +115,19 @@ calls! {
         Ok(fs::openat(base(dir), path, OFlags::from_bits_retain(flags) | OFlags::CLOEXEC, Mode::from_raw_mode(mode))?)
     }
 
-    /// `openat2(2)`, close-on-exec always; `resolve` is RESOLVE_*. A rename elsewhere can make the kernel ask for
-    /// another try (EAGAIN): it gets up to 128.
+    /// As openat; undefined where there is nothing.
+    fn openIfAny(dir: Dir, path: CString, flags: u32) -> Option<OwnedFd> {
+        if_any(fs::openat(base(dir), path, OFlags::from_bits_retain(flags) | OFlags::CLOEXEC, Mode::empty()))
+    }
+
+    /// `openat2(2)`, close-on-exec always; `resolve` is RESOLVE_*.
     fn openat2(dir: Dir, path: CString, flags: u32, mode: u32, resolve: u64) -> OwnedFd {
-        let flags = OFlags::from_bits_retain(flags) | OFlags::CLOEXEC;
-        let mut tries = 0;
-        loop {
-            match fs::openat2(base(dir), &path, flags, Mode::from_raw_mode(mode), ResolveFlags::from_bits_retain(resolve)) {
-                Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) if tries < 128 => tries += 1,
-                answer => return Ok(answer?),
-            }
-        }
+        Ok(openat2_patiently(dir, &path, (flags, mode, resolve))?)
+    }
+
+    /// As openat2; undefined where there is nothing.
+    fn openat2IfAny(dir: Dir, path: CString, flags: u32, resolve: u64) -> Option<OwnedFd> {
+        if_any(openat2_patiently(dir, &path, (flags, 0, resolve)))
     }
 
     /// Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes.
@@ -90,6 +139,31 @@ calls! {
     /// Reads a file to its end; at most `limit` bytes.
     fn readBytes(fd: Fd, limit: u64) -> Vec<u8> {
         read_all(fd, limit)
+    }
+
+    /// Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
+    /// where there is none, or where only a parser can tell.
+    fn cutJson(text: CString, path: Vec<CString>) -> Option<Vec<String>> {
+        let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
+        Ok(crate::json::cut(text.to_str().unwrap_or_default(), &names).map(|(rest, member)| vec![rest, member]))
+    }
+
+    /// Whether bytes are the UTF-8 of a text.
+    fn sameText(bytes: Bytes, text: CString) -> bool {
+        Ok(bytes.get() == text.as_bytes())
+    }
+
+    /// The UTF-8 of a text.
+    fn bytesOf(text: CString) -> Vec<u8> {
+        Ok(text.into_bytes())
+    }
+
+    /// FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody.
+    fn hashText(text: CString) -> String {
+        let hash = text.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Ok(format!("{hash:016x}"))
     }
 
     /// One `read(2)` of at most `limit` bytes; empty at the end.
@@ -159,6 +233,11 @@ calls! {
         Ok(fs::unlinkat(base(dir), path, AtFlags::from_bits_retain(flags))?)
     }
 
+    /// As unlinkat; says whether there was something.
+    fn unlinkIfAny(dir: Dir, path: CString, flags: u32) -> bool {
+        Ok(if_any(fs::unlinkat(base(dir), path, AtFlags::from_bits_retain(flags)))?.is_some())
+    }
+
     /// `renameat2(2)`.
     fn renameat2(from: Dir, oldName: CString, to: Dir, newName: CString, flags: u32) -> () {
         Ok(fs::renameat_with(base(from), oldName, base(to), newName, RenameFlags::from_bits_retain(flags))?)
@@ -177,20 +256,12 @@ calls! {
 
     /// `statx(2)`; an empty path with AT_EMPTY_PATH for the descriptor itself.
     fn statx(dir: Dir, path: CString, flags: u32) -> Stat {
-        let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-        let stat = fs::statx(base(dir), path, AtFlags::from_bits_retain(flags), mask)?;
-        Ok(Stat {
-            mode: stat.stx_mode.into(),
-            ino: signed(stat.stx_ino),
-            uid: stat.stx_uid.into(),
-            gid: stat.stx_gid.into(),
-            size: signed(stat.stx_size),
-            links: stat.stx_nlink.into(),
-            major: stat.stx_rdev_major.into(),
-            minor: stat.stx_rdev_minor.into(),
-            attributes: signed(stat.stx_attributes.bits()),
-            mount: signed(stat.stx_mnt_id),
-        })
+        Ok(statx_of(dir, &path, flags)?)
+    }
+
+    /// As statx; undefined where there is nothing.
+    fn statxIfAny(dir: Dir, path: CString, flags: u32) -> Option<Stat> {
+        if_any(statx_of(dir, &path, flags))
     }
 
     /// `fstatfs(2)`.

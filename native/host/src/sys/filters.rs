@@ -1,7 +1,10 @@
 //! Programs that the kernel runs: seccomp(2) and the device filter of a cgroup, bpf(2). And the last act of a container's
 //! init, which installs the one and becomes the container's process.
 
-use super::{errno::Errno, value::{Bytes, Fd}};
+use super::{
+    errno::Errno,
+    value::{Bytes, Fd},
+};
 use crate::calls;
 use std::{
     ffi::CString,

@@ -122,7 +122,12 @@ pub fn declaration() -> String {
         let doc: Vec<&str> = call.doc.iter().map(|line| line.trim()).collect();
         let parameters: Vec<String> = call.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
         text.push_str(&format!("  /** {} */\n", doc.join("\n   * ")));
-        text.push_str(&format!("  {}({}): {};\n", call.name.to_string_lossy(), parameters.join(", "), (call.returns)()));
+        text.push_str(&format!(
+            "  {}({}): {};\n",
+            call.name.to_string_lossy(),
+            parameters.join(", "),
+            (call.returns)()
+        ));
     }
     text.push_str("}\n");
     text

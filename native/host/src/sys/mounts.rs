@@ -1,6 +1,9 @@
 //! The mount API of Linux 5.2 and 5.12: mounts are made detached and attached to a descriptor, never to a path.
 
-use super::{errno::Errno, value::{Dir, Fd, base}};
+use super::{
+    errno::Errno,
+    value::{Dir, Fd, base},
+};
 use crate::calls;
 use rustix::mount::{self, FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, UnmountFlags};
 use std::{

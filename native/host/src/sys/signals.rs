@@ -10,8 +10,9 @@ use std::{
 /// A set of signals as the kernel keeps it: bit n-1 for signal n.
 fn set_mask(mask: u64) -> Result<(), Errno> {
     // SAFETY: the kernel's sigset has 8 bytes; nothing is asked back.
-    let answer =
-        unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, ptr::null_mut::<u64>(), 8) };
+    let answer = unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, &raw const mask, ptr::null_mut::<u64>(), 8)
+    };
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 

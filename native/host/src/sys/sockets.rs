@@ -3,8 +3,8 @@
 use super::{errno::Errno, value::Fd};
 use crate::{calls, record};
 use rustix::net::{
-    self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketAddrUnix, SocketFlags, SocketType,
+    self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
 };
 use std::{
     ffi::CString,
@@ -25,7 +25,9 @@ fn send(socket: Fd, bytes: &[u8], fds: &[Fd]) -> Result<(), Errno> {
     if !borrowed.is_empty() && !ancillary.push(SendAncillaryMessage::ScmRights(&borrowed)) {
         return Err(Errno(libc::EMSGSIZE));
     }
-    rustix::io::retry_on_intr(|| net::sendmsg(socket.get(), &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL))?;
+    rustix::io::retry_on_intr(|| {
+        net::sendmsg(socket.get(), &[IoSlice::new(bytes)], &mut ancillary, SendFlags::NOSIGNAL)
+    })?;
     Ok(())
 }
 

@@ -1,6 +1,9 @@
 //! Terminals: ioctl_tty(2), termios(3).
 
-use super::{errno::Errno, value::{Bytes, Fd}};
+use super::{
+    errno::Errno,
+    value::{Bytes, Fd},
+};
 use crate::calls;
 use rustix::{pty::OpenptFlags, termios};
 use std::os::fd::OwnedFd;

@@ -260,6 +260,20 @@ impl Ret for () {
     }
 }
 
+impl<T: Ret> Ret for Option<T> {
+    fn kind() -> String {
+        format!("{} | undefined", T::kind())
+    }
+
+    unsafe fn give(self, context: Context) -> q::JSValue {
+        match self {
+            // SAFETY: passed on.
+            Some(value) => unsafe { value.give(context) },
+            None => q::JS_UNDEFINED,
+        }
+    }
+}
+
 impl Ret for bool {
     fn kind() -> String {
         "boolean".into()
@@ -404,6 +418,9 @@ pub unsafe fn throw_errno(context: Context, call: &CStr, errno: Errno) -> q::JSV
     unsafe { set(context, error, c"call", name) };
     // SAFETY: all are alive.
     unsafe { set(context, error, c"code", code) };
+    // An error with a stack is not given one: writing it costs 10 us, and most of these errors are expected.
+    // SAFETY: all are alive.
+    unsafe { set(context, error, c"stack", String::new()) };
     // SAFETY: `error` is given away.
     unsafe { q::JS_Throw(context, error) }
 }

@@ -1,0 +1,133 @@
+//! Cutting one member out of a JSON text without parsing it: for a member that is large and often the same.
+
+/// The text with the member at `path` replaced by `null`, and the member's own text. None where it is absent, or where the
+/// text is not as simple as it looks (a key with an escape, broken JSON): the parser has the last word then. Of members
+/// with the same name the last one counts, as it does for the parser.
+#[must_use]
+pub fn cut(text: &str, path: &[&str]) -> Option<(String, String)> {
+    let (mut start, mut end) = (0, text.len());
+    for name in path {
+        (start, end) = member(text.as_bytes(), start, end, name)?;
+    }
+    let (before, member, after) = (text.get(..start)?, text.get(start..end)?, text.get(end..)?);
+    Some((format!("{before}null{after}"), member.to_owned()))
+}
+
+/// Where the value of `name` lies in the object that begins after white space at `start`.
+fn member(text: &[u8], start: usize, end: usize, name: &str) -> Option<(usize, usize)> {
+    let mut at = skip_space(text, start);
+    if text.get(at) != Some(&b'{') {
+        return None;
+    }
+    at = skip_space(text, at + 1);
+    let mut found = None;
+    while at < end && text.get(at) == Some(&b'"') {
+        let key_end = skip_string(text, at)?;
+        let key = text.get(at + 1..key_end - 1)?;
+        if key.contains(&b'\\') {
+            return None;
+        }
+        at = skip_space(text, key_end);
+        if text.get(at) != Some(&b':') {
+            return None;
+        }
+        let value = skip_space(text, at + 1);
+        at = skip_value(text, value)?;
+        if key == name.as_bytes() {
+            found = Some((value, at));
+        }
+        at = skip_space(text, at);
+        match text.get(at) {
+            Some(b',') => at = skip_space(text, at + 1),
+            Some(b'}') => return found,
+            _ => return None,
+        }
+    }
+    None
+}
+
+fn skip_space(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| !b" \t\n\r".contains(byte)).unwrap_or(rest.len())
+}
+
+/// The end of the string that begins at `at`.
+fn skip_string(text: &[u8], at: usize) -> Option<usize> {
+    let mut escaped = false;
+    for (offset, byte) in text.get(at + 1..)?.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return Some(at + offset + 2),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The end of the value that begins at `at`.
+fn skip_value(text: &[u8], mut at: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    loop {
+        match text.get(at)? {
+            b'"' => at = skip_string(text, at)?,
+            b'{' | b'[' => {
+                depth += 1;
+                at += 1;
+            }
+            b'}' | b']' => {
+                depth = depth.checked_sub(1)?;
+                at += 1;
+            }
+            b',' | b':' | b' ' | b'\t' | b'\n' | b'\r' => at += 1,
+            _ => at = skip_word(text, at),
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+fn skip_word(text: &[u8], at: usize) -> usize {
+    let rest = text.get(at..).unwrap_or_default();
+    at + rest.iter().position(|byte| b"\",:{}[] \t\n\r".contains(byte)).unwrap_or(rest.len()).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    fn cut_ab(text: &str) -> Option<(String, String)> {
+        cut(text, &["a", "b"])
+    }
+
+    #[test]
+    fn a_member_is_cut_out_whole() {
+        let (rest, member) = cut_ab(r#"{ "x": [1, {"b": 2}], "a" : {"b": {"k": "}\"", "l": [[]]} , "c":1}}"#).unwrap();
+        assert_eq!(member, r#"{"k": "}\"", "l": [[]]}"#);
+        assert_eq!(rest, r#"{ "x": [1, {"b": 2}], "a" : {"b": null , "c":1}}"#);
+    }
+
+    #[test]
+    fn the_last_of_several_members_counts() {
+        assert_eq!(cut_ab(r#"{"a":{"b":1},"a":{"b":2,"b":3}}"#).unwrap().1, "3");
+        assert_eq!(cut_ab(r#"{"a":{"b":1},"a":{}}"#), None);
+    }
+
+    #[test]
+    fn what_is_not_simple_is_left_to_the_parser() {
+        for text in [
+            "",
+            "[]",
+            "{",
+            r#"{"a""#,
+            r#"{"a":1}"#,
+            r#"{"a":{"\u0062":1}}"#,
+            r#"{"a":{"b":"x}}"#,
+            r#"{"a":{"b":1]}"#,
+            r#"{"a" 1}"#,
+        ] {
+            assert_eq!(cut_ab(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! `tsrun-image`: moves the bytes of images for `tsrun`, which decides. See `protocol` for what it is told.
+
+#![forbid(unsafe_code)]
+
+mod attributes;
+mod beneath;
+mod confine;
+mod copy;
+mod digest;
+mod error;
+mod inspect;
+mod limits;
+mod merge;
+mod name;
+mod protocol;
+mod read;
+mod remove;
+mod source;
+mod stack;
+mod stage;
+mod stream;
+mod tar;
+mod unpack;
+
+use error::{Error, Result};
+use protocol::{Reporter, Request};
+use serde_json::{Value, json};
+use source::Library;
+use std::io::{BufRead, Read, stdin};
+use std::process::ExitCode;
+
+/// A request for an image of a thousand layers is far below.
+const LONGEST_LINE: u64 = 16 << 20;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    match (arguments.next(), arguments.next()) {
+        (Some(flag), None) if flag == "--version" => {
+            println!("tsrun-image {}", env!("CARGO_PKG_VERSION"));
+            ExitCode::SUCCESS
+        }
+        (None, _) => match confine::confine().and_then(|()| serve()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("tsrun-image: {}", error.message);
+                ExitCode::FAILURE
+            }
+        },
+        _ => {
+            eprintln!("tsrun-image: takes requests on standard input and no arguments but --version");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Answers one request after another, until there are no more.
+fn serve() -> Result<()> {
+    let mut library = Library::default();
+    let mut input = stdin().lock();
+    loop {
+        let mut line = Vec::new();
+        let read = input.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
+        match read.map_err(|error| Error::io(format!("Cannot read a request: {error}")))? {
+            0 => return Ok(()),
+            _ if line.len() as u64 == LONGEST_LINE && !line.ends_with(b"\n") => {
+                return Err(Error::limit(format!("a request is longer than {LONGEST_LINE} bytes")));
+            }
+            _ => {}
+        }
+        let (id, request) = protocol::parse(&line);
+        let reporter = Reporter::new(id);
+        let outcome = request.and_then(|request| answer(request, &mut library, &reporter));
+        reporter.end(outcome).map_err(|error| Error::io(format!("Cannot answer: {error}")))?;
+    }
+}
+
+fn answer(request: Request, library: &mut Library, reporter: &Reporter) -> Result<Value> {
+    match request {
+        Request::Read { source, scratch, member, limit, digest } => {
+            let source = library.open(&source, scratch.as_deref())?;
+            told(read::run(&source, &member, limit.unwrap_or(read::DEFAULT_LIMIT), digest.as_ref())?)
+        }
+        Request::List { source, scratch } => {
+            Ok(json!({ "members": library.open(&source, scratch.as_deref())?.members()? }))
+        }
+        Request::Unpack { source, scratch, threads, layers, limits } => {
+            let source = library.open(&source, scratch.as_deref())?;
+            told(unpack::run(&source, &layers, threads.unwrap_or(1), &limits, reporter)?)
+        }
+        Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
+        Request::Stack { layers, dest } => told(stack::run(&layers, &dest)?),
+        Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
+    }
+}
+
+fn told(answer: impl serde::Serialize) -> Result<Value> {
+    serde_json::to_value(answer).map_err(|error| Error::io(format!("Cannot answer: {error}")))
+}

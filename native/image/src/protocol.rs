@@ -1,0 +1,154 @@
+//! Requests and events: one JSON object a line, on standard input and output.
+
+use crate::digest::Digest;
+use crate::error::{Error, Kind, Result};
+use crate::limits::Limits;
+use crate::source::Source;
+use crate::unpack::layer::Order;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::io::{Write, stdout};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// What the worker can be asked to do.
+#[derive(Debug, Deserialize)]
+#[serde(tag = "do", rename_all = "lowercase", rename_all_fields = "camelCase", deny_unknown_fields)]
+pub enum Request {
+    /// A text of the image: index, manifest, configuration.
+    Read {
+        /// Where.
+        source: Source,
+        /// For a compressed archive.
+        scratch: Option<String>,
+        /// Which.
+        member: String,
+        /// Bytes at most.
+        limit: Option<u64>,
+        /// What it must be.
+        digest: Option<Digest>,
+    },
+    /// The names of an archive's members.
+    List {
+        /// Where.
+        source: Source,
+        /// For a compressed archive.
+        scratch: Option<String>,
+    },
+    /// Layers into directories.
+    Unpack {
+        /// Where from.
+        source: Source,
+        /// For a compressed archive.
+        scratch: Option<String>,
+        /// Layers at a time.
+        threads: Option<usize>,
+        /// Which, and where to.
+        layers: Vec<Order>,
+        /// How much each may ask for.
+        #[serde(default)]
+        limits: Limits,
+    },
+    /// The attributes of directories that layers took for granted.
+    Stack {
+        /// Directories of layers, lowest first.
+        layers: Vec<String>,
+        /// Where the extra layer goes.
+        dest: String,
+    },
+    /// A flat copy of the stacked layers.
+    Merge {
+        /// Directories of layers, lowest first.
+        layers: Vec<String>,
+        /// Where it goes.
+        dest: String,
+    },
+    /// Removes a directory.
+    Remove {
+        /// Which.
+        path: String,
+    },
+}
+
+/// Takes a line apart: the number of the request as far as there is one, and the request.
+pub fn parse(line: &[u8]) -> (Value, Result<Request>) {
+    let malformed = |why: String| Error::format(format!("Cannot read the request: {why}"));
+    let mut fields = match serde_json::from_slice(line) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(_) => return (Value::Null, Err(malformed("it is not an object".to_owned()))),
+        Err(error) => return (Value::Null, Err(malformed(error.to_string()))),
+    };
+    let id = fields.remove("id").unwrap_or(Value::Null);
+    let request = serde_json::from_value(Value::Object(fields)).map_err(|error| malformed(error.to_string()));
+    (id, request)
+}
+
+#[derive(Serialize)]
+struct Event<'a, T> {
+    id: &'a Value,
+    #[serde(rename = "event")]
+    kind: &'static str,
+    #[serde(flatten)]
+    body: T,
+}
+
+#[derive(Serialize)]
+struct Failure<'a> {
+    message: &'a str,
+    kind: Kind,
+}
+
+#[derive(Serialize)]
+struct Progress {
+    layer: usize,
+    bytes: u64,
+    total: u64,
+}
+
+/// Tells the parent about one request.
+pub struct Reporter {
+    id: Value,
+    /// What was last told about each layer, and when.
+    told: Mutex<Vec<Option<(u64, Instant)>>>,
+}
+
+impl Reporter {
+    const PAUSE: Duration = Duration::from_millis(100);
+
+    /// For the request with this number.
+    pub fn new(id: Value) -> Self {
+        Self { id, told: Mutex::default() }
+    }
+
+    /// So much of a layer's blob has been read. Told ten times a second at most, but the end always.
+    pub fn progress(&self, layer: usize, bytes: u64, total: u64) {
+        let Ok(mut told) = self.told.lock() else { return };
+        if told.len() <= layer {
+            told.resize(layer + 1, None);
+        }
+        let Some(last) = told.get_mut(layer) else { return };
+        let now = Instant::now();
+        let due = |(told, at)| told != bytes && (bytes == total || now.duration_since(at) >= Self::PAUSE);
+        if last.is_none_or(due) {
+            *last = Some((bytes, now));
+            // Whether the parent still listens shows when the request ends.
+            let _ = self.send("progress", Progress { layer, bytes, total });
+        }
+    }
+
+    /// Ends the request.
+    pub fn end<T: Serialize>(&self, outcome: Result<T>) -> std::io::Result<()> {
+        match outcome {
+            Ok(answer) => self.send("result", answer),
+            Err(error) => self.send("error", Failure { message: &error.message, kind: error.kind }),
+        }
+    }
+
+    fn send<T: Serialize>(&self, kind: &'static str, body: T) -> std::io::Result<()> {
+        let mut line = serde_json::to_vec(&Event { id: &self.id, kind, body })?;
+        line.push(b'\n');
+        let mut out = stdout().lock();
+        out.write_all(&line)?;
+        out.flush()
+    }
+}

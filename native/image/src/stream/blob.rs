@@ -1,0 +1,110 @@
+//! A blob as it lies in its file, hashed on the way.
+
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::error::{Error, Result};
+use std::fs::File;
+use std::io::{self, BufRead, Read};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+const BUFFER: usize = 256 * 1024;
+
+/// A piece of a file.
+#[derive(Clone, Debug)]
+pub struct Extent {
+    /// The file; read by position only, so threads may share it.
+    pub file: Arc<File>,
+    /// Where the piece starts.
+    pub offset: u64,
+    /// How long it is.
+    pub size: u64,
+}
+
+/// Reads an extent once, from its start to its end.
+pub struct Blob {
+    extent: Extent,
+    position: u64,
+    buffer: Vec<u8>,
+    taken: usize,
+    filled: usize,
+    hasher: Option<Hasher>,
+    failure: Option<Error>,
+}
+
+impl Blob {
+    /// A reader of `extent`, with a hash over all that is read where one is wanted.
+    pub fn new(extent: Extent, algorithm: Option<Algorithm>) -> Self {
+        let hasher = algorithm.map(Hasher::new);
+        Self { extent, position: 0, buffer: vec![0; BUFFER], taken: 0, filled: 0, hasher, failure: None }
+    }
+
+    /// Bytes read so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Why reading failed; a decompressor in between would make something else of it.
+    pub fn take_failure(&mut self) -> Option<Error> {
+        self.failure.take()
+    }
+
+    /// Reads what is left and returns the digest of everything.
+    pub fn finish(&mut self) -> Result<Option<Digest>> {
+        loop {
+            self.taken = self.filled;
+            match self.fill_buf() {
+                Ok([]) => return Ok(self.hasher.take().map(Hasher::finish)),
+                Ok(_) => {}
+                Err(error) => return Err(self.take_failure().unwrap_or_else(|| Error::io(error.to_string()))),
+            }
+        }
+    }
+
+    fn refill(&mut self) -> Result<usize> {
+        let left = usize::try_from(self.extent.size - self.position).unwrap_or(usize::MAX);
+        let most = left.min(self.buffer.len());
+        let room = self.buffer.get_mut(..most).unwrap_or_default();
+        if room.is_empty() {
+            return Ok(0);
+        }
+        let count = loop {
+            match self.extent.file.read_at(room, self.extent.offset + self.position) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(format!("Cannot read: {error}"))),
+                Ok(0) => return Err(Error::format("the file became shorter while it was read")),
+                Ok(count) => break count,
+            }
+        };
+        if let (Some(hasher), Some(bytes)) = (&mut self.hasher, room.get(..count)) {
+            hasher.update(bytes);
+        }
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl BufRead for Blob {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        if self.taken == self.filled {
+            self.filled = self.refill().map_err(|error| {
+                let told = io::Error::other(error.message.clone());
+                self.failure = Some(error);
+                told
+            })?;
+            self.taken = 0;
+        }
+        Ok(self.buffer.get(self.taken..self.filled).unwrap_or_default())
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.taken = (self.taken + count).min(self.filled);
+    }
+}
+
+impl Read for Blob {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.fill_buf()?.read(out)?;
+        self.consume(count);
+        Ok(count)
+    }
+}

@@ -1,0 +1,56 @@
+//! The data of a file.
+
+use crate::error::{Context, Error, Result};
+use crate::limits::Limits;
+use crate::stream::Input;
+use crate::tar::{Entry, Reader, Sparse};
+use rustix::fs::ftruncate;
+use rustix::io::{Errno, pwrite, write};
+use std::os::fd::OwnedFd;
+
+/// Writes the data of `entry` into the new file and returns how many bytes they are.
+pub fn data<I: Input>(file: &OwnedFd, entry: &Entry, data: &mut Reader<I>, limits: &Limits) -> Result<u64> {
+    if let Some(sparse) = &entry.sparse {
+        pieces(file, sparse, data, limits)?;
+        return Ok(entry.size);
+    }
+    loop {
+        let bytes = data.body()?;
+        if bytes.is_empty() {
+            return Ok(entry.size);
+        }
+        let count = retried(|| write(file, bytes)).doing(|| "Cannot write")?;
+        data.consume(count);
+    }
+}
+
+/// What lies between the pieces stays a hole.
+fn pieces<I: Input>(file: &OwnedFd, sparse: &Sparse, data: &mut Reader<I>, limits: &Limits) -> Result<()> {
+    if sparse.size > limits.bytes {
+        return Err(Error::limit(format!("the file has a size of {} bytes", sparse.size)));
+    }
+    for &(offset, length) in &sparse.map {
+        let end = offset + length;
+        let mut at = offset;
+        while at < end {
+            let bytes = data.body()?;
+            let most = usize::try_from(end - at).unwrap_or(usize::MAX);
+            let bytes = bytes.get(..most).unwrap_or(bytes);
+            let count = retried(|| pwrite(file, bytes, at)).doing(|| "Cannot write")?;
+            data.consume(count);
+            at += count as u64;
+        }
+    }
+    ftruncate(file, sparse.size).doing(|| "Cannot set the size")
+}
+
+/// A disk that takes nothing without saying why would be asked for ever.
+fn retried(mut write: impl FnMut() -> rustix::io::Result<usize>) -> rustix::io::Result<usize> {
+    loop {
+        match write() {
+            Err(Errno::INTR) => {}
+            Ok(0) => return Err(Errno::IO),
+            written => return written,
+        }
+    }
+}
