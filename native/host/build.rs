@@ -19,9 +19,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     modules.sort();
     let mut list = String::from("&[\n");
     for path in &modules {
-        let name = path.file_stem().ok_or("a module without a name")?;
+        let name = path.file_stem().and_then(|name| name.to_str()).ok_or("a module without a name")?;
+        let path = path.to_str().ok_or("a path that is not UTF-8")?;
         writeln!(list, "    ({name:?}, include_bytes!({path:?})),")?;
-        println!("cargo::rerun-if-changed={}", path.display());
+        println!("cargo::rerun-if-changed={path}");
     }
     list.push_str("]\n");
     fs::write(PathBuf::from(env::var("OUT_DIR")?).join("modules.rs"), list)?;

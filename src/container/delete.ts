@@ -28,20 +28,15 @@ export function deleteContainer(sys: Sys, root: string, id: string, force: boole
   if (!force && (status === "running" || status === "paused" || status === "creating")) {
     throw new Failure(`cannot delete container ${id} that is not stopped: ${status}`);
   }
-  endContainer(sys, container);
-  removeContainer(sys, root, id, { owned: container.state.owned });
-}
-
-/** Kills what is left, removes the cgroup, then tells the poststop hooks. */
-export function endContainer(sys: Sys, container: Held): void {
   const { state } = container;
+  const hooks = state.hooks.poststop ? specOf(sys, container).hooks.poststop : [];
   if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, container);
   removeCgroup(sys, state.cgroup, true);
-  if (!state.hooks.poststop) return;
+  removeContainer(sys, root, id, { owned: state.owned });
   try {
-    runHooks(sys, specOf(sys, container).hooks.poststop, state, "stopped");
+    runHooks(sys, hooks, state, "stopped");
   } catch {
-    // runtime#runtimeLifecycle: a failing poststop hook is at most a warning, the container goes on to be deleted.
+    // runtime#runtimeLifecycle: a failing poststop hook is at most a warning, the container is deleted all the same.
   }
 }
 

@@ -20,33 +20,6 @@ export interface Native {
   openat2(dir: Fd | null, path: string, flags: number, mode: number, resolve: number): Fd;
   /** As openat2; undefined where there is nothing. */
   openat2IfAny(dir: Fd | null, path: string, flags: number, resolve: number): Fd | undefined;
-  /** Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes. */
-  readText(fd: Fd, limit: number): string;
-  /** Reads a file to its end; at most `limit` bytes. */
-  readBytes(fd: Fd, limit: number): Uint8Array;
-  /** Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
-   * where there is none, or where only a parser can tell. */
-  cutJson(text: string, path: readonly string[]): string[] | undefined;
-  /** Whether bytes are the UTF-8 of a text. */
-  sameText(bytes: Uint8Array, text: string): boolean;
-  /** The UTF-8 of a text. */
-  bytesOf(text: string): Uint8Array;
-  /** FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody. */
-  hashText(text: string): string;
-  /** One `read(2)` of at most `limit` bytes; empty at the end. */
-  readSome(fd: Fd, limit: number): Uint8Array;
-  /** `write(2)` of the whole text. */
-  writeText(fd: Fd, text: string): void;
-  /** `write(2)` of all bytes. */
-  writeBytes(fd: Fd, bytes: Uint8Array): void;
-  /** One `write(2)`; gives how many bytes were taken. */
-  writeSome(fd: Fd, bytes: Uint8Array): number;
-  /** `fcntl(2)` F_SETFL O_NONBLOCK. */
-  setNonblocking(fd: Fd): void;
-  /** One `write(2)`, so that a file of /proc or cgroupfs gets the value at once; an empty text is written too. */
-  writeOnce(fd: Fd, text: string): void;
-  /** Copies what is left of a file into another, in the kernel. */
-  copyFile(from: Fd, to: Fd): void;
   /** `mkdirat(2)`. */
   mkdirat(dir: Fd | null, path: string, mode: number): void;
   /** `mknodat(2)`; `mode` holds the type too. */
@@ -77,8 +50,6 @@ export interface Native {
   faccessat(dir: Fd | null, path: string, mode: number): void;
   /** `flock(2)`; `operation` is LOCK_*. */
   flock(fd: Fd, operation: number): void;
-  /** `fsync(2)`. */
-  fsync(fd: Fd): void;
   /** `fchdir(2)`. */
   fchdir(fd: Fd): void;
   /** `chdir(2)`. */
@@ -87,6 +58,35 @@ export interface Native {
   getcwd(): string;
   /** `umask(2)`; gives the old one. */
   umask(mode: number): number;
+  /** Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes. */
+  readText(fd: Fd, limit: number): string;
+  /** Reads a file to its end; at most `limit` bytes. */
+  readBytes(fd: Fd, limit: number): Uint8Array;
+  /** Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
+   * where there is none, or where only a parser can tell. */
+  cutJson(text: string, path: readonly string[]): string[] | undefined;
+  /** Whether bytes are the UTF-8 of a text. */
+  sameText(bytes: Uint8Array, text: string): boolean;
+  /** The UTF-8 of a text. */
+  bytesOf(text: string): Uint8Array;
+  /** FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody. */
+  hashText(text: string): string;
+  /** One `read(2)` of at most `limit` bytes; empty at the end. */
+  readSome(fd: Fd, limit: number): Uint8Array;
+  /** `write(2)` of the whole text. */
+  writeText(fd: Fd, text: string): void;
+  /** `write(2)` of all bytes. */
+  writeBytes(fd: Fd, bytes: Uint8Array): void;
+  /** One `write(2)`; gives how many bytes were taken. */
+  writeSome(fd: Fd, bytes: Uint8Array): number;
+  /** `fcntl(2)` F_SETFL O_NONBLOCK. */
+  setNonblocking(fd: Fd): void;
+  /** One `write(2)`, so that a file of /proc or cgroupfs gets the value at once; an empty text is written too. */
+  writeOnce(fd: Fd, text: string): void;
+  /** Copies what is left of a file into another, in the kernel. */
+  copyFile(from: Fd, to: Fd): void;
+  /** `fsync(2)`. */
+  fsync(fd: Fd): void;
   /** `pipe2(2)`, close-on-exec: the end to read from, the end to write to. */
   pipe(): [Fd, Fd];
   /** `fcntl(2)` F_DUPFD_CLOEXEC: another descriptor for the same file, with the lowest number from `least` on. */

@@ -171,7 +171,10 @@ export class Box {
       ...leftovers.processes(this.mark).map((pid) => `process ${pid}: ${nameOf(pid)}`),
       ...leftovers.cgroups(this.mark).map((path) => `cgroup ${path}`),
       ...leftovers.mounts(this.mark).map((path) => `mount ${path}`),
-      ...entries(this.root).map((name) => `state ${name}`),
+      // The cache of compiled filters is no container's.
+      ...entries(this.root)
+        .filter((name) => name !== "~seccomp")
+        .map((name) => `state ${name}`),
       ...entries(this.#tmp).map((name) => `file ${name}`),
       ...leftovers.files(this.mark, ["/run", "/run/tsrun", "/run/runc", "/tmp"]).map((path) => `file ${path}`),
     ];

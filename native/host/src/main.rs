@@ -2,10 +2,10 @@
 
 #![no_main]
 
-use tsrun_host::{entry, sys::engine};
+use tsrun_host::{entry, sys::modules};
 
 /// The program's modules, compiled to bytecode by `scripts/build`.
-static MODULES: &[engine::Module] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+static MODULES: &[modules::Module] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
 
 // Replaces Rust's own start-up, which costs 13 us for a stack guard and a SIGPIPE handler that nothing here wants.
 entry!(MODULES);

@@ -1,7 +1,7 @@
 //! `tsrun-unit FILE.qbc ARG...`: runs a compiled bundle of unit tests in the engine that ships.
 
 use std::{env, fs, process::ExitCode};
-use tsrun_host::sys::engine::{self, Module};
+use tsrun_host::sys::{engine, modules::Module};
 
 fn main() -> ExitCode {
     let Some(path) = env::args().nth(1) else {

@@ -7,8 +7,9 @@
 //! so there is no lock, and a fork of the process has a working copy.
 
 use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
+#[cfg(not(test))]
+use std::alloc::{GlobalAlloc, Layout};
 use std::{
-    alloc::{GlobalAlloc, Layout},
     cell::UnsafeCell,
     ffi::c_void,
     ptr::{self, NonNull},
@@ -149,7 +150,7 @@ unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
     }
     let Some(block) = extend(arena, bytes) else { return ptr::null_mut() };
     // SAFETY: the header's 8 bytes belong to this block.
-    unsafe { block.cast::<usize>().write(class) };
+    unsafe { header_at(block).write(class) };
     // SAFETY: the class is larger than its header.
     unsafe { block.add(HEADER) }.cast()
 }
@@ -180,6 +181,12 @@ unsafe extern "C" fn calloc(opaque: *mut c_void, count: size_t, size: size_t) ->
     block
 }
 
+/// A header: blocks begin 8 bytes off a multiple of 16.
+#[allow(clippy::cast_ptr_alignment)]
+fn header_at(block: *mut u8) -> *mut usize {
+    block.cast()
+}
+
 /// The class of a living block.
 ///
 /// # Safety
@@ -188,7 +195,7 @@ unsafe fn class_at(block: *const c_void) -> usize {
     // SAFETY: the header lies right before the payload.
     let header = unsafe { block.cast::<u8>().sub(HEADER) };
     // SAFETY: written by malloc, aligned to 8.
-    unsafe { header.cast::<usize>().read() }
+    unsafe { header_at(header.cast_mut()).read() }
 }
 
 unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
@@ -234,8 +241,10 @@ unsafe extern "C" fn usable_size(block: *const c_void) -> size_t {
 }
 
 /// The host's own allocations come from the arena too: musl's allocator maps and unmaps memory for each larger one.
+#[cfg(not(test))]
 struct Heap;
 
+#[cfg(not(test))]
 // SAFETY: the functions keep the contract; a larger alignment than the arena's is not served.
 unsafe impl GlobalAlloc for Heap {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {

@@ -4,27 +4,22 @@ use super::{
     FAMILIES,
     arena::{self, Roots},
     fd,
-    value::{self, Context, Ret},
+    modules::{self, Module},
+    results::Ret,
+    value::Context,
 };
 use crate::protect::protect;
 use qjs_sys as q;
 use std::{
-    ffi::{CStr, CString, c_char, c_int, c_void},
+    ffi::{CStr, c_char, c_int, c_void},
     ptr,
-    sync::atomic::{AtomicPtr, Ordering},
 };
 
-/// A module's name, without its ending, and its bytecode.
-pub type Module = (&'static str, &'static [u8]);
-
 /// Half of the stack that Linux gives by default, so that deep input is an error and not a crash.
-const STACK: u32 = 4 << 20;
+const STACK: q::size_t = 4 << 20;
 
 /// How much is allocated before cycles are looked for.
-const GARBAGE: u32 = 16 << 20;
-
-/// The modules, for the loader: the engine has room for one pointer.
-static MODULES: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+const GARBAGE: q::size_t = 16 << 20;
 
 /// The engine seeds Math.random, which nothing uses, and its hash tables with the time of day. The stored heap is to be the
 /// same in every build.
@@ -58,18 +53,17 @@ pub fn run(modules: &'static [Module], args: Vec<String>, env: Vec<String>) -> u
 }
 
 /// Makes the engine and evaluates the modules of `names`, of which the first exports `main`. None: it has been reported.
-fn boot(modules: &'static [Module], names: &[&str]) -> Option<Roots> {
-    let modules = Box::leak(Box::new(modules));
-    MODULES.store((&raw mut *modules).cast(), Ordering::Relaxed);
+fn boot(program: &'static [Module], names: &[&str]) -> Option<Roots> {
+    modules::offer(program);
     // SAFETY: the functions keep the contract of the C library's, and live for ever.
     let runtime = unsafe { q::JS_NewRuntime2(&raw const arena::FUNCTIONS, ptr::null_mut()) };
     // SAFETY: the runtime was just made.
-    unsafe { q::JS_SetMaxStackSize(runtime, STACK as q::size_t) };
+    unsafe { q::JS_SetMaxStackSize(runtime, STACK) };
     // Cycles are collected late: a command ends before they matter, and a fork should not write to every object.
     // SAFETY: as above.
-    unsafe { q::JS_SetGCThreshold(runtime, GARBAGE as q::size_t) };
+    unsafe { q::JS_SetGCThreshold(runtime, GARBAGE) };
     // SAFETY: as above; the loader finds the modules by itself.
-    unsafe { q::JS_SetModuleLoaderFunc(runtime, Some(normalize), Some(load), ptr::null_mut()) };
+    unsafe { q::JS_SetModuleLoaderFunc(runtime, Some(modules::normalize), Some(modules::load), ptr::null_mut()) };
     // SAFETY: as above.
     let context = unsafe { q::JS_NewContextRaw(runtime) };
     // SAFETY: the context was just made.
@@ -77,7 +71,9 @@ fn boot(modules: &'static [Module], names: &[&str]) -> Option<Roots> {
     // SAFETY: both are alive and this is the first time.
     let fd_class = unsafe { fd::register(runtime, context) };
     // SAFETY: the context is alive.
-    let (native, loaded) = unsafe { (natives(context), q::JS_NewObject(context)) };
+    let native = unsafe { natives(context) };
+    // SAFETY: as above.
+    let loaded = unsafe { q::JS_NewObject(context) };
     let mut roots = Roots { runtime, context, main: q::JS_UNDEFINED, native, loaded, fd_class, reg_exp: false };
     arena::set_roots(roots);
     if names.len() > 1 {
@@ -86,7 +82,7 @@ fn boot(modules: &'static [Module], names: &[&str]) -> Option<Roots> {
     }
     for name in names {
         // SAFETY: the context is alive.
-        let namespace = unsafe { import(context, name) };
+        let namespace = unsafe { modules::import(context, name) };
         // SAFETY: the value is alive.
         if unsafe { q::JS_IsException(namespace) } {
             // SAFETY: the context is alive.
@@ -145,10 +141,9 @@ unsafe fn intrinsics(context: Context) {
 unsafe fn call_main(roots: &Roots, args: Vec<String>, env: Vec<String>) -> q::JSValue {
     let context = roots.context;
     // SAFETY: the caller vouches for `context`.
-    let args = unsafe { args.give(context) };
+    let mut arguments = [roots.native, unsafe { args.give(context) }, q::JS_UNDEFINED];
     // SAFETY: as above.
-    let env = unsafe { env.give(context) };
-    let mut arguments = [roots.native, args, env];
+    arguments[2] = unsafe { env.give(context) };
     // SAFETY: all values are alive.
     unsafe { q::JS_Call(context, roots.main, q::JS_UNDEFINED, 3, arguments.as_mut_ptr()) }
 }
@@ -160,7 +155,7 @@ unsafe fn call_main(roots: &Roots, args: Vec<String>, env: Vec<String>) -> q::JS
 unsafe fn natives(context: Context) -> q::JSValue {
     // SAFETY: the caller vouches for `context`.
     let object = unsafe { q::JS_NewObject(context) };
-    let own: [(&CStr, Function); 2] = [(c"load", load_call), (c"enableRegExp", enable_reg_exp)];
+    let own: [(&CStr, Function); 2] = [(c"load", modules::load_call), (c"enableRegExp", enable_reg_exp)];
     let calls = FAMILIES.iter().flat_map(|family| family.iter().map(|call| (call.name, call.function)));
     for (name, function) in own.into_iter().chain(calls) {
         let kind = q::JSCFunctionEnum_JS_CFUNC_generic;
@@ -173,35 +168,6 @@ unsafe fn natives(context: Context) -> q::JSValue {
 }
 
 type Function = unsafe extern "C" fn(Context, q::JSValue, c_int, *mut q::JSValue) -> q::JSValue;
-
-/// `load(name)`: the exports of a module, which is evaluated when it is asked for first.
-unsafe extern "C" fn load_call(context: Context, _: q::JSValue, count: c_int, values: *mut q::JSValue) -> q::JSValue {
-    // SAFETY: the engine passes `count` living values.
-    let name = unsafe { super::argument(count, values, 0) };
-    // SAFETY: as above.
-    match unsafe { <CString as value::Arg>::take(context, name) } {
-        // SAFETY: as above.
-        Ok(name) => unsafe { loaded(context, &name) },
-        // SAFETY: as above.
-        Err(mismatch) => unsafe { value::throw_mismatch(context, c"load", &mismatch) },
-    }
-}
-
-/// The namespace of a module, from the first time on always the same.
-///
-/// # Safety
-/// `context` must be alive.
-unsafe fn loaded(context: Context, name: &CStr) -> q::JSValue {
-    let Some(roots) = arena::roots() else { return q::JS_UNDEFINED };
-    // SAFETY: the roots are alive; the name ends in NUL.
-    let known = unsafe { q::JS_GetPropertyStr(context, roots.loaded, name.as_ptr()) };
-    // SAFETY: the value is alive.
-    if !unsafe { q::JS_IsUndefined(known) } {
-        return known;
-    }
-    // SAFETY: the caller vouches for `context`.
-    unsafe { import(context, &name.to_string_lossy()) }
-}
 
 /// Regular expressions, for libraries that serve help and traces: none is ever applied to text from outside.
 unsafe extern "C" fn enable_reg_exp(context: Context, _: q::JSValue, _: c_int, _: *mut q::JSValue) -> q::JSValue {
@@ -218,86 +184,6 @@ unsafe extern "C" fn enable_reg_exp(context: Context, _: q::JSValue, _: c_int, _
 unsafe fn add_reg_exp(context: Context) -> bool {
     // SAFETY: the caller vouches for `context`.
     unsafe { q::JS_AddIntrinsicRegExp(context) == 0 }
-}
-
-/// Evaluates a module and gives its namespace. No module awaits at its top level, so it has ended when this returns.
-///
-/// # Safety
-/// `context` must be alive.
-unsafe fn import(context: Context, name: &str) -> q::JSValue {
-    // SAFETY: the caller vouches for `context`.
-    let module = unsafe { read(context, name) };
-    // SAFETY: as above; a failed read has thrown already.
-    if unsafe { q::JS_IsException(module) } || unsafe { q::JS_ResolveModule(context, module) } < 0 {
-        return q::JS_EXCEPTION;
-    }
-    // SAFETY: `module` is a module definition, and the engine keeps it in its list.
-    let definition = unsafe { q::JS_VALUE_GET_PTR(module) }.cast();
-    // SAFETY: `module` is given away.
-    let promise = unsafe { q::JS_EvalFunction(context, module) };
-    // SAFETY: `promise` is alive.
-    if unsafe { q::JS_IsException(promise) } {
-        return promise;
-    }
-    // SAFETY: as above.
-    if unsafe { q::JS_PromiseState(context, promise) } == q::JSPromiseStateEnum_JS_PROMISE_REJECTED {
-        // SAFETY: as above.
-        let reason = unsafe { q::JS_PromiseResult(context, promise) };
-        // SAFETY: `reason` is given away.
-        return unsafe { q::JS_Throw(context, reason) };
-    }
-    // SAFETY: the definition is in the engine's list.
-    let namespace = unsafe { q::JS_GetModuleNamespace(context, definition) };
-    if let (Some(roots), Ok(name)) = (arena::roots(), CString::new(name)) {
-        // SAFETY: one more reference, which is given away to the object.
-        let held = unsafe { q::JS_DupValue(context, namespace) };
-        // SAFETY: all are alive.
-        unsafe { q::JS_SetPropertyStr(context, roots.loaded, name.as_ptr(), held) };
-    }
-    namespace
-}
-
-/// # Safety
-/// `context` must be alive.
-unsafe fn read(context: Context, name: &str) -> q::JSValue {
-    // SAFETY: null, or `boot` stored a pointer to a slice that lives for ever. Null is a stored heap: it has them all.
-    let modules = unsafe { MODULES.load(Ordering::Relaxed).cast::<&'static [Module]>().as_ref() };
-    let modules = modules.copied().unwrap_or_default();
-    let Some((_, code)) = modules.iter().find(|(known, _)| *known == name) else {
-        // SAFETY: the format takes nothing.
-        return unsafe { q::JS_ThrowTypeError(context, c"no such module".as_ptr()) };
-    };
-    let flags = q::JS_READ_OBJ_BYTECODE.cast_signed();
-    // SAFETY: the bytecode was made by the same engine when the program was built.
-    unsafe { q::JS_ReadObject(context, code.as_ptr(), code.len() as q::size_t, flags) }
-}
-
-/// "./name.js" of an import is the module "name".
-unsafe extern "C" fn normalize(
-    context: Context,
-    _base: *const c_char,
-    name: *const c_char,
-    _opaque: *mut c_void,
-) -> *mut c_char {
-    // SAFETY: the engine passes a name that ends in NUL.
-    let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
-    let name = name.strip_prefix("./").unwrap_or(name);
-    let name = name.strip_suffix(".js").unwrap_or(name);
-    // SAFETY: the engine copies `length` bytes and ends them in NUL.
-    unsafe { q::js_strndup(context, name.as_ptr().cast(), name.len() as q::size_t) }
-}
-
-unsafe extern "C" fn load(context: Context, name: *const c_char, _opaque: *mut c_void) -> *mut q::JSModuleDef {
-    // SAFETY: the engine passes a name that ends in NUL.
-    let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
-    // SAFETY: the engine passes a living context.
-    let module = unsafe { read(context, name) };
-    // SAFETY: the value is alive.
-    if unsafe { q::JS_IsException(module) } {
-        return ptr::null_mut();
-    }
-    // SAFETY: it is a module, which the engine's list keeps alive.
-    unsafe { q::JS_VALUE_GET_PTR(module) }.cast()
 }
 
 /// Prints the exception that the program let out.
@@ -327,14 +213,14 @@ unsafe fn report(context: Context) {
 /// # Safety
 /// To be called by the C library's start-up, with its arguments.
 #[must_use]
-pub unsafe fn start(modules: &'static [Module], count: c_int, argv: *const *const c_char) -> c_int {
+pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *const *const c_char) -> c_int {
     // SAFETY: plain look-up in the auxiliary vector.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         eprintln!("tsrun: must not be set-user-ID or have file capabilities");
         return 1;
     }
     // SAFETY: the C library vouches for both.
-    let args = unsafe { strings(argv, usize::try_from(count).unwrap_or(0)) };
+    let args = unsafe { strings(argument_list, usize::try_from(count).unwrap_or(0)) };
     if let (None, [_, option, path]) = (arena::roots(), args.as_slice())
         && option == "--store-heap"
     {

@@ -2,21 +2,27 @@
 //! the function that the engine calls and the declaration in `src/sys/native.d.ts`.
 
 pub mod arena;
+mod contents;
 mod credentials;
 pub mod engine;
 pub(crate) mod errno;
 pub mod fd;
 mod files;
 mod filters;
+pub mod modules;
 pub(crate) mod mounts;
 pub(crate) mod process;
+pub mod results;
 mod signals;
 mod sockets;
 mod terminal;
 pub mod value;
 
 use qjs_sys as q;
-use std::ffi::{CStr, c_int};
+use std::{
+    ffi::{CStr, c_int},
+    fmt::Write,
+};
 use value::Context;
 
 /// One native call: what the engine needs to call it and what TypeScript needs to know of it.
@@ -30,6 +36,7 @@ pub struct Call {
 
 pub const FAMILIES: &[&[Call]] = &[
     files::CALLS,
+    contents::CALLS,
     mounts::CALLS,
     process::CALLS,
     credentials::CALLS,
@@ -68,15 +75,15 @@ macro_rules! calls {
                         let $arg = match unsafe { <$type as $crate::sys::value::Arg>::take(context, value) } {
                             Ok(taken) => taken,
                             // SAFETY: the engine passes a living context.
-                            Err(mismatch) => return unsafe { $crate::sys::value::throw_mismatch(context, NAME, &mismatch) },
+                            Err(mismatch) => return unsafe { $crate::sys::results::throw_mismatch(context, NAME, &mismatch) },
                         };
                         index += 1;
                     )*
                     match super::$name($($arg),*) {
                         // SAFETY: as above.
-                        Ok(given) => unsafe { $crate::sys::value::Ret::give(given, context) },
+                        Ok(given) => unsafe { $crate::sys::results::Ret::give(given, context) },
                         // SAFETY: as above.
-                        Err(errno) => unsafe { $crate::sys::value::throw_errno(context, NAME, errno) },
+                        Err(errno) => unsafe { $crate::sys::results::throw_errno(context, NAME, errno) },
                     }
                 }
             )*
@@ -86,7 +93,7 @@ macro_rules! calls {
             function: glue::$name,
             doc: &[$($doc),*],
             parameters: &[$((stringify!($arg), <$type as $crate::sys::value::Arg>::TYPE)),*],
-            returns: <$ret as $crate::sys::value::Ret>::kind,
+            returns: <$ret as $crate::sys::results::Ret>::kind,
         }),*];
     };
 }
@@ -121,13 +128,8 @@ pub fn declaration() -> String {
     for call in FAMILIES.iter().flat_map(|family| family.iter()) {
         let doc: Vec<&str> = call.doc.iter().map(|line| line.trim()).collect();
         let parameters: Vec<String> = call.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-        text.push_str(&format!("  /** {} */\n", doc.join("\n   * ")));
-        text.push_str(&format!(
-            "  {}({}): {};\n",
-            call.name.to_string_lossy(),
-            parameters.join(", "),
-            (call.returns)()
-        ));
+        let _ = writeln!(text, "  /** {} */", doc.join("\n   * "));
+        let _ = writeln!(text, "  {}({}): {};", call.name.to_string_lossy(), parameters.join(", "), (call.returns)());
     }
     text.push_str("}\n");
     text

@@ -24,6 +24,9 @@ record! {
     Uname { release: String = "release", machine: String = "machine" }
 }
 
+/// netdevice(7), by the type that musl gives ioctl(2).
+const SIOCSIFFLAGS: libc::c_int = 0x8914;
+
 /// clone3(2), `struct clone_args`.
 #[repr(C)]
 #[derive(Default)]
@@ -252,9 +255,9 @@ calls! {
         for (to, from) in request.ifr_name.iter_mut().zip(name.as_bytes().iter().take(libc::IFNAMSIZ - 1)) {
             *to = from.cast_signed() as c_char;
         }
-        request.ifr_ifru.ifru_flags = libc::IFF_UP as i16;
+        request.ifr_ifru.ifru_flags = i16::try_from(libc::IFF_UP).unwrap_or_default();
         let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
         // SAFETY: the request lives through the call and has the size that SIOCSIFFLAGS reads.
-        if unsafe { libc::ioctl(number, libc::SIOCSIFFLAGS as _, &raw const request) } < 0 { Err(Errno::last()) } else { Ok(()) }
+        if unsafe { libc::ioctl(number, SIOCSIFFLAGS, &raw const request) } < 0 { Err(Errno::last()) } else { Ok(()) }
     }
 }

@@ -1,0 +1,154 @@
+//! What is read from a descriptor and written to it.
+
+use super::{
+    errno::Errno,
+    value::{Bytes, Fd},
+};
+use crate::calls;
+use rustix::fs::{self, OFlags};
+use std::{
+    ffi::CString,
+    os::fd::{AsRawFd, OwnedFd},
+};
+
+/// Reads until the end, at most `limit` bytes.
+fn read_all(fd: Fd, limit: u64) -> Result<Vec<u8>, Errno> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(limit.min(16384));
+    while bytes.len() < limit {
+        if bytes.capacity() == bytes.len() {
+            bytes.reserve(bytes.len());
+        }
+        match rustix::io::read(fd.get(), rustix::buffer::spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    bytes.truncate(limit);
+    Ok(bytes)
+}
+
+fn write_all(fd: Fd, mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match rustix::io::write(fd.get(), bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Ok(())
+}
+
+calls! {
+    /// Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes.
+    fn readText(fd: Fd, limit: u64) -> String {
+        let bytes = read_all(fd, limit)?;
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    }
+
+    /// Reads a file to its end; at most `limit` bytes.
+    fn readBytes(fd: Fd, limit: u64) -> Vec<u8> {
+        read_all(fd, limit)
+    }
+
+    /// Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
+    /// where there is none, or where only a parser can tell.
+    fn cutJson(text: CString, path: Vec<CString>) -> Option<Vec<String>> {
+        let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
+        Ok(crate::json::cut(text.to_str().unwrap_or_default(), &names).map(|(rest, member)| vec![rest, member]))
+    }
+
+    /// Whether bytes are the UTF-8 of a text.
+    fn sameText(bytes: Bytes, text: CString) -> bool {
+        Ok(bytes.get() == text.as_bytes())
+    }
+
+    /// The UTF-8 of a text.
+    fn bytesOf(text: CString) -> Vec<u8> {
+        Ok(text.into_bytes())
+    }
+
+    /// FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody.
+    fn hashText(text: CString) -> String {
+        let hash = text.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        });
+        Ok(format!("{hash:016x}"))
+    }
+
+    /// One `read(2)` of at most `limit` bytes; empty at the end.
+    fn readSome(fd: Fd, limit: u64) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(usize::try_from(limit).unwrap_or(0).min(1 << 20));
+        rustix::io::retry_on_intr(|| rustix::io::read(fd.get(), rustix::buffer::spare_capacity(&mut bytes)))?;
+        Ok(bytes)
+    }
+
+    /// `write(2)` of the whole text.
+    fn writeText(fd: Fd, text: CString) -> () {
+        write_all(fd, text.as_bytes())
+    }
+
+    /// `write(2)` of all bytes.
+    fn writeBytes(fd: Fd, bytes: Bytes) -> () {
+        write_all(fd, bytes.get())
+    }
+
+    /// One `write(2)`; gives how many bytes were taken.
+    fn writeSome(fd: Fd, bytes: Bytes) -> i64 {
+        let count = rustix::io::retry_on_intr(|| rustix::io::write(fd.get(), bytes.get()))?;
+        Ok(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+
+    /// `fcntl(2)` F_SETFL O_NONBLOCK.
+    fn setNonblocking(fd: Fd) -> () {
+        let flags = fs::fcntl_getfl(fd.get())?;
+        Ok(fs::fcntl_setfl(fd.get(), flags | OFlags::NONBLOCK)?)
+    }
+
+    /// One `write(2)`, so that a file of /proc or cgroupfs gets the value at once; an empty text is written too.
+    fn writeOnce(fd: Fd, text: CString) -> () {
+        rustix::io::retry_on_intr(|| rustix::io::write(fd.get(), text.as_bytes()))?;
+        Ok(())
+    }
+
+    /// Copies what is left of a file into another, in the kernel.
+    fn copyFile(from: Fd, to: Fd) -> () {
+        while rustix::io::retry_on_intr(|| fs::sendfile(to.get(), from.get(), None, 1 << 30))? > 0 {}
+        Ok(())
+    }
+
+    /// `fsync(2)`.
+    fn fsync(fd: Fd) -> () {
+        Ok(fs::fsync(fd.get())?)
+    }
+
+    /// `pipe2(2)`, close-on-exec: the end to read from, the end to write to.
+    fn pipe() -> (OwnedFd, OwnedFd) {
+        Ok(rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)?)
+    }
+
+    /// `fcntl(2)` F_DUPFD_CLOEXEC: another descriptor for the same file, with the lowest number from `least` on.
+    fn duplicate(fd: Fd, least: i32) -> OwnedFd {
+        Ok(rustix::io::fcntl_dupfd_cloexec(fd.get(), least)?)
+    }
+
+    /// `dup3(2)`: makes `number` a copy that survives execve.
+    fn duplicateTo(fd: Fd, number: i32) -> () {
+        if fd.get().as_raw_fd() == number {
+            return Ok(rustix::io::fcntl_setfd(fd.get(), rustix::io::FdFlags::empty())?);
+        }
+        // SAFETY: what `number` was before is the program's to lose: it names only 0, 1, 2 and the preserved ones.
+        if unsafe { libc::dup2(fd.0, number) } < 0 { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// Takes over a descriptor that was open when the program began: 0, 1, 2, or one that a caller passed on.
+    fn inherited(number: i32) -> OwnedFd {
+        // SAFETY: asks only whether the number is open.
+        if unsafe { libc::fcntl(number, libc::F_GETFD) } < 0 {
+            return Err(Errno::last());
+        }
+        // SAFETY: it is open, and the program takes each number once.
+        Ok(unsafe { std::os::fd::FromRawFd::from_raw_fd(number) })
+    }
+}
