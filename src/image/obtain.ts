@@ -1,0 +1,59 @@
+/** The image that `--image` means: one of the store, or one that is loaded on the way. */
+import { Failure } from "../sys/failure.ts";
+import type { Context } from "../commands/context.ts";
+import { hexOf } from "./digest.ts";
+import { parseImageConfig, type ImageConfig } from "./image-config.ts";
+import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
+import { parseReference } from "./reference.ts";
+import { findRecord, listRecords, makeStore, readBlob, readNamed, type ImageRecord, type Store } from "./store.ts";
+import { parseOutside, type Place } from "./transport.ts";
+import { Worker } from "./worker.ts";
+
+export interface Obtained {
+  readonly record: ImageRecord;
+  readonly config: ImageConfig;
+}
+
+/** The image that `text`, a name or a transport, means. Throws a Failure. */
+export function obtainImage({ sys, env }: Context, store: Store, text: string): Obtained {
+  const place = parseOutside(text);
+  if (place === undefined) return describe(store, findRecord(store, text));
+  using worker = new Worker(sys, env);
+  return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
+}
+
+function describe(store: Store, record: ImageRecord): Obtained {
+  try {
+    return { record, config: parseImageConfig(readBlob(store, record.id)) };
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "SpecError") throw error;
+    throw new Failure(`the configuration of image ${hexOf(record.id)}: ${error.message}`);
+  }
+}
+
+/** The image of the place, if the store has it under the name that loading would give it. */
+function findLoaded(store: Store, worker: Worker, place: Place): Obtained | undefined {
+  makeStore(store);
+  const opened = openImages(store, worker, place);
+  const [image, ...others] = opened.images;
+  if (image === undefined || others.length > 0) throw severalImages(place, opened);
+  const [name] = namesOf(image, place, undefined);
+  const record = name === undefined ? unnamed(store, image.id) : readNamed(store, parseReference(name));
+  return record?.id === image.id ? { record, config: image.config } : undefined;
+}
+
+function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
+  return listRecords(store).find((record) => record.name === undefined && record.id === id);
+}
+
+function loadOne(store: Store, worker: Worker, place: Place): Obtained {
+  const [loaded] = loadImages(store, worker, place, undefined);
+  if (loaded === undefined) throw new Failure(`there is no image in ${place.path}`);
+  return loaded;
+}
+
+/** Whether the image is still what its name names. */
+export function stillNamed(store: Store, record: ImageRecord): boolean {
+  const now = record.name === undefined ? unnamed(store, record.id) : readNamed(store, parseReference(record.name));
+  return now?.id === record.id;
+}

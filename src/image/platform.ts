@@ -1,0 +1,60 @@
+/** Which of an image's variants runs here. */
+import { Failure } from "../sys/failure.ts";
+
+/** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
+export interface Platform {
+  readonly os: string;
+  readonly architecture: string;
+  readonly variant: string;
+}
+
+/** uname(2)'s word for the machine, Go's, and its variants from the best one on. */
+const MACHINES = {
+  x86_64: { architecture: "amd64", variants: ["", "v1"] },
+  aarch64: { architecture: "arm64", variants: ["v8", ""] },
+} as const satisfies Record<string, { architecture: string; variants: readonly string[] }>;
+
+export type Machine = keyof typeof MACHINES;
+
+/** `machine` as a machine that images are made for here. Throws a Failure. */
+export function asMachine(machine: string): Machine {
+  if (machine === "x86_64" || machine === "aarch64") return machine;
+  throw new Failure(`images cannot be run on a machine of type ${machine}`);
+}
+
+/** Whether an image of this platform runs on the machine. */
+export function runsOn({ os, architecture }: Platform, machine: Machine): boolean {
+  return os === "linux" && architecture === MACHINES[machine].architecture;
+}
+
+/**
+ * The entry of an index for this machine: the best variant, the first of its kind. The only image is taken whatever it is for:
+ * the kernel may have an emulator (binfmt_misc). Throws a Failure that lists what there is.
+ */
+export function choosePlatform<T extends { readonly platform: Platform | undefined }>(
+  entries: readonly T[],
+  machine: Machine,
+): T {
+  // What BuildKit adds to an image about its making has no platform of this world.
+  const images = entries.filter(({ platform }) => platform?.os !== "unknown");
+  const [first] = images;
+  if (first !== undefined && images.length === 1) return first;
+  const fitting = images.filter(({ platform }) => platform !== undefined && runsOn(platform, machine));
+  for (const variant of MACHINES[machine].variants) {
+    const best = fitting.find(({ platform }) => platform?.variant === variant);
+    if (best !== undefined) return best;
+  }
+  throw new Failure(
+    `the image is not for linux/${MACHINES[machine].architecture}: it is for ${listed(images) || "nothing"}`,
+  );
+}
+
+function listed(entries: readonly { readonly platform: Platform | undefined }[]): string {
+  const names = entries.map(({ platform }) => (platform === undefined ? "an unknown platform" : nameOf(platform)));
+  return [...new Set(names)].slice(0, 20).join(", ");
+}
+
+/** "linux/arm64/v8". */
+export function nameOf({ os, architecture, variant }: Platform): string {
+  return [os, architecture, variant].filter((part) => part !== "").join("/");
+}

@@ -1,0 +1,198 @@
+/** What a place outside of the store holds: the images in it, read and checked, but none of their layers. */
+import { quote } from "../spec/reader.ts";
+import { absolutePath } from "../commands/context.ts";
+import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import type { Sys } from "../sys/sys.ts";
+import { asDigest, pathOfDigest, type Digest } from "./digest.ts";
+import { CONFIG_LIMIT, parseImageConfig, type ImageConfig } from "./image-config.ts";
+import {
+  checkLayout,
+  isIndex,
+  MANIFEST_LIMIT,
+  parseIndex,
+  parseManifest,
+  parseSaved,
+  type Descriptor,
+  type Entry,
+  type Saved,
+} from "./manifest.ts";
+import { choosePlatform, type Machine } from "./platform.ts";
+import type { Form, Place } from "./transport.ts";
+import type { LayerOrder, Source, Worker } from "./worker.ts";
+
+/** An image that can be loaded. */
+export interface Found {
+  /** The digest of its configuration, which everything else about it follows from. */
+  readonly id: Digest;
+  readonly configText: string;
+  readonly config: ImageConfig;
+  /** Undefined for docker save's archives, which have none. */
+  readonly manifest: { readonly digest: Digest; readonly text: string } | undefined;
+  readonly layers: readonly Omit<LayerOrder, "dest">[];
+  /** What the source calls it: a whole name or a tag, the fullest first. */
+  readonly names: readonly string[];
+}
+
+export interface Opened {
+  readonly source: Source;
+  readonly images: readonly Found[];
+}
+
+/** Deeper nests no honest index. */
+const DEEPEST_INDEX = 4;
+
+/** Who reads, from where, and for which machine. */
+interface Reader {
+  readonly worker: Worker;
+  readonly source: Source;
+  readonly scratch: string;
+  readonly machine: Machine;
+}
+
+/**
+ * Reads the images of a place; with a name in it just that one. `scratch` is a directory for what has to be decompressed first.
+ * Throws a Failure that begins with the place.
+ */
+export function openPlace(
+  sys: Sys,
+  worker: Worker,
+  place: Place,
+  given: { scratch: string; machine: Machine },
+): Opened {
+  const path = absolutePath(sys, place.path);
+  const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
+  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
+  checkForm(place.form, path, isDirectory);
+  const reader: Reader = { worker, source: { kind: isDirectory ? "dir" : "archive", path }, ...given };
+  try {
+    const form = place.form === "any" ? formOf(reader) : place.form;
+    const images = form === "docker-archive" ? readSaved(reader, place.name) : readLayout(reader, place.name);
+    return { source: reader.source, images };
+  } catch (error) {
+    if (!(error instanceof Error) || error.name === "SysError") throw error;
+    throw new Failure(`cannot load ${path}: ${error.message}`);
+  }
+}
+
+function checkForm(form: Form, path: string, isDirectory: boolean): void {
+  if (form === "oci" && !isDirectory)
+    throw new Failure(`cannot load oci:${path}: it is not a directory (is it an oci-archive?)`);
+  if (form.endsWith("-archive") && isDirectory) throw new Failure(`cannot load ${form}:${path}: it is a directory`);
+}
+
+/** New archives of docker save are both; the layout has the digests, so it goes first. */
+function formOf({ worker, source, scratch }: Reader): Form {
+  if (source.kind === "dir") return "oci";
+  const { members } = worker.ask("list", { source, scratch });
+  if (members.includes("oci-layout")) return "oci-archive";
+  if (members.includes("manifest.json")) return "docker-archive";
+  throw new Failure("it is no image: it has neither oci-layout nor manifest.json");
+}
+
+function readLayout(reader: Reader, name: string | undefined): Found[] {
+  within("oci-layout", () => checkLayout(readMember(reader, "oci-layout", undefined).text));
+  const entries = within("index.json", () => parseIndex(readMember(reader, "index.json", undefined).text, undefined));
+  const groups = Map.groupBy(entries, (entry) => entry.names[0] ?? "");
+  const wanted = [...groups].filter(([, [first]]) => name === undefined || first?.names.includes(name) === true);
+  if (wanted.length === 0) throw notThere([...groups.keys()], name);
+  return wanted.map(([, group]) => readEntry(reader, choosePlatform(group, reader.machine)));
+}
+
+function notThere(names: readonly string[], name: string | undefined): Failure {
+  if (name === undefined) return new Failure("there is no image in it");
+  const list = names
+    .filter((each) => each !== "")
+    .map(quote)
+    .join(", ");
+  return new Failure(`there is no image ${quote(name)} in it${list === "" ? "" : `: there is ${list}`}`);
+}
+
+function readEntry(reader: Reader, entry: Entry): Found {
+  let at: Descriptor = entry;
+  for (let depth = 0; isIndex(at); depth++) {
+    if (depth === DEEPEST_INDEX) throw new Failure(`indexes are nested more than ${DEEPEST_INDEX} times`);
+    const { digest, mediaType } = at;
+    const text = readBlob(reader, at);
+    at = choosePlatform(
+      within(`index ${digest}`, () => parseIndex(text, mediaType)),
+      reader.machine,
+    );
+  }
+  const { digest, mediaType } = at;
+  const text = readBlob(reader, at);
+  const manifest = within(`manifest ${digest}`, () => parseManifest(text, mediaType));
+  const configText = readBlob(reader, manifest.config);
+  const config = within(`configuration ${manifest.config.digest}`, () => parseImageConfig(configText));
+  if (manifest.layers.length !== config.diffIds.length) {
+    throw new Failure(
+      `manifest ${digest} has ${manifest.layers.length} layers, and its configuration ${config.diffIds.length}`,
+    );
+  }
+  const layers = manifest.layers.map((layer, index) => ({
+    member: blobMember(layer.digest),
+    digest: layer.digest,
+    size: layer.size,
+    diffId: config.diffIds[index] ?? "",
+  }));
+  return { id: manifest.config.digest, configText, config, manifest: { digest, text }, layers, names: entry.names };
+}
+
+/** A text of the layout, as its descriptor promises it. */
+function readBlob(reader: Reader, { digest, size }: Descriptor): string {
+  const answer = readMember(reader, blobMember(digest), digest);
+  if (answer.size !== size) throw new Failure(`${digest} has ${answer.size} bytes: its descriptor says ${size}`);
+  return answer.text;
+}
+
+function blobMember(digest: Digest): string {
+  return `blobs/${pathOfDigest(digest)}`;
+}
+
+function readSaved(reader: Reader, name: string | undefined): Found[] {
+  const images = within("manifest.json", () => parseSaved(readMember(reader, "manifest.json", undefined).text));
+  const wanted = name === undefined ? images : images.filter(({ names }) => names.includes(name));
+  if (wanted.length === 0)
+    throw notThere(
+      images.flatMap(({ names }) => names),
+      name,
+    );
+  return wanted.map((image) => readImage(reader, name === undefined ? image : { ...image, names: [name] }));
+}
+
+/** Its layers have no digests but the diff ids, which are checked all the same. */
+function readImage(reader: Reader, { config: member, layers, names }: Saved): Found {
+  const { text, digest } = readMember(reader, member, undefined);
+  const config = within(`configuration ${quote(member)}`, () => parseImageConfig(text));
+  if (layers.length !== config.diffIds.length) {
+    throw new Failure(`manifest.json has ${layers.length} layers, and the configuration ${config.diffIds.length}`);
+  }
+  const orders = layers.map((layer, index) => ({ member: layer, diffId: config.diffIds[index] ?? "" }));
+  return {
+    id: asDigest(digest, "the worker's answer"),
+    configText: text,
+    config,
+    manifest: undefined,
+    layers: orders,
+    names,
+  };
+}
+
+function readMember(
+  { worker, source, scratch }: Reader,
+  member: string,
+  digest: Digest | undefined,
+): { text: string; digest: string; size: number } {
+  const limit = Math.max(MANIFEST_LIMIT, CONFIG_LIMIT);
+  return worker.ask("read", { source, scratch, member, limit, ...(digest === undefined ? {} : { digest }) });
+}
+
+/** What a document is refused for stands behind its name. */
+function within<T>(document: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    if (!(error instanceof Error) || error.name !== "SpecError") throw error;
+    throw new Failure(`${document}: ${error.message}`);
+  }
+}

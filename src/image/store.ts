@@ -1,0 +1,183 @@
+/**
+ * The image store, a directory that only its owner may enter (CVE-2021-41091):
+ *
+ *     blobs/ALGORITHM/HEX      manifests and configurations, as they were loaded
+ *     layers/HEX/{fs,layer.json}   one directory for each diff id, shared by all images that have the layer
+ *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
+ *     refs/NAME.json           a record for each name: written last, so that what it names is whole
+ *     containers/TOKEN/        a container's own files; gone with it
+ *     trash/                   what is being removed: renamed first, so that nothing is ever half there
+ *
+ * Writers hold the lock. Readers never wait: they read one record, and what it names stays as long as it is in use.
+ */
+import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { makeDirectories, openDirectory, readFile, readFileIfAny, replaceFile } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
+import { quote } from "../spec/reader.ts";
+import { hexOf, isHex, pathOfDigest, type Digest } from "./digest.ts";
+import { CONFIG_LIMIT } from "./image-config.ts";
+import { canonical, parseReference, type Reference } from "./reference.ts";
+
+export interface Store {
+  readonly sys: Sys;
+  /** Absolute. */
+  readonly path: string;
+}
+
+/** What is known of an image under a name. */
+export interface ImageRecord {
+  readonly version: 1;
+  /** Canonical; absent for an image that has none. */
+  readonly name?: string;
+  /** The digest of the configuration. */
+  readonly id: Digest;
+  /** Absent where it came without one. */
+  readonly manifest?: Digest;
+  /** Diff ids, lowest first. */
+  readonly layers: readonly Digest[];
+  /** What an overlay is made of, topmost first: directories below the store. */
+  readonly lower: readonly string[];
+  /** Bytes of data in the files of its layers. */
+  readonly size: number;
+  /** RFC 3339, "" where the image does not say. */
+  readonly created: string;
+  /** When it was loaded, RFC 3339. */
+  readonly loaded: string;
+}
+
+const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "trash"];
+
+/** A name of a file has 255 bytes at most, and replaceFile adds five. */
+const MAX_FILE_NAME = 250;
+
+/** Makes the store where it is not there. Throws a Failure. */
+export function makeStore({ sys, path }: Store): void {
+  attempt(`make the image store ${path}`, () => {
+    makeDirectories(sys, path, 0o700);
+    for (const folder of FOLDERS) makeDirectories(sys, `${path}/${folder}`, 0o700);
+  });
+}
+
+/** The lock that writers hold; waits for it. */
+export function lockStore({ sys, path }: Store): Disposable {
+  return attempt(`lock the image store ${path}`, () => {
+    const file = sys.openat(null, `${path}/lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    sys.flock(file, LOCK_EX);
+    return file;
+  });
+}
+
+/** Writes the text of a manifest or configuration, whose digest the worker has verified. */
+export function writeBlob({ sys, path }: Store, digest: Digest, text: string): void {
+  const [algorithm = "", hex = ""] = pathOfDigest(digest).split("/");
+  makeDirectories(sys, `${path}/blobs/${algorithm}`, 0o700);
+  using folder = openDirectory(sys, null, `${path}/blobs/${algorithm}`);
+  replaceFile(sys, folder, hex, text, 0o600);
+}
+
+/** The text that writeBlob has written. Throws a Failure. */
+export function readBlob({ sys, path }: Store, digest: Digest): string {
+  return attempt(`read ${digest} in the image store`, () =>
+    readFile(sys, null, `${path}/blobs/${pathOfDigest(digest)}`, CONFIG_LIMIT),
+  );
+}
+
+/** Where the layer with this diff id is, or will be. */
+export function layerPath({ path }: Store, diffId: Digest): string {
+  return `${path}/layers/${hexOf(diffId)}`;
+}
+
+/** Makes the image known under its name; from here on it is there. */
+export function writeRecord({ sys, path }: Store, record: ImageRecord): void {
+  using folder = openDirectory(sys, null, `${path}/refs`);
+  replaceFile(sys, folder, fileOf(record), JSON.stringify(record), 0o600);
+}
+
+/** Takes a name away. What only it named is swept afterwards. */
+export function removeRecord({ sys, path }: Store, record: ImageRecord): void {
+  using folder = openDirectory(sys, null, `${path}/refs`);
+  sys.unlinkat(folder, fileOf(record), 0);
+  sys.fsync(folder);
+}
+
+function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
+  const file = `${(name ?? `@${id}`).replaceAll("/", "%")}.json`;
+  if (file.length > MAX_FILE_NAME) throw new Failure(`the image name ${quote(name ?? id)} is too long for the store`);
+  return file;
+}
+
+/** The image with this very name; undefined where there is none. */
+export function readNamed(store: Store, reference: Reference): ImageRecord | undefined {
+  return readRecord(store, fileOf({ name: canonical(reference), id: "sha256:" }));
+}
+
+function readRecord({ sys, path }: Store, file: string): ImageRecord | undefined {
+  const text = attempt(`read ${path}/refs/${file}`, () => readFileIfAny(sys, null, `${path}/refs/${file}`));
+  if (text === undefined) return undefined;
+  try {
+    const record = JSON.parse(text) as ImageRecord;
+    if (record.version === 1) return record;
+  } catch {
+    // Falls through: damaged is damaged.
+  }
+  throw new Failure(`${path}/refs/${file} is damaged: remove it and load the image again`);
+}
+
+/** All records, by name; those without one at the end. */
+export function listRecords(store: Store): ImageRecord[] {
+  const files = namesIn(store, "refs")
+    .filter((file) => file.endsWith(".json") && !file.startsWith("."))
+    .toSorted();
+  const [unnamed, named] = [
+    files.filter((file) => file.startsWith("@")),
+    files.filter((file) => !file.startsWith("@")),
+  ];
+  return [...named, ...unnamed].flatMap((file) => readRecord(store, file) ?? []);
+}
+
+/** The names in a folder of the store; none where there is no store. */
+export function namesIn({ sys, path }: Store, folder: string): string[] {
+  try {
+    using opened = openDirectory(sys, null, `${path}/${folder}`);
+    return sys.readDirectory(opened);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return [];
+    throw new Failure(`cannot list ${path}/${folder}`, error);
+  }
+}
+
+/** The records that `text` means: the one of a name, or all of an id or the beginning of one. Throws a Failure. */
+export function findRecords(store: Store, text: string): ImageRecord[] {
+  const byName = looksLikeId(text) && text.length === 64 ? undefined : namedOr(store, text);
+  if (byName !== undefined) return [byName];
+  const hex = text.startsWith("sha256:") ? text.slice(7) : text;
+  const found = looksLikeId(hex) ? listRecords(store).filter(({ id }) => hexOf(id).startsWith(hex)) : [];
+  if (new Set(found.map(({ id }) => id)).size > 1)
+    throw new Failure(`${quote(text)} is the beginning of several image ids: give more of it`);
+  if (found.length === 0)
+    throw new Failure(`image ${quote(text)} is not in the store ${store.path} (see "tsrun image load")`);
+  return found;
+}
+
+/** The image that `text` means. Throws a Failure. */
+export function findRecord(store: Store, text: string): ImageRecord {
+  const [record] = findRecords(store, text);
+  return record as ImageRecord; // There is one, or findRecords has thrown.
+}
+
+function namedOr(store: Store, text: string): ImageRecord | undefined {
+  if (text.startsWith("sha256:")) return undefined;
+  const reference = parseReference(text);
+  if (reference.digest === undefined) return readNamed(store, reference);
+  const { registry, path, digest } = reference;
+  const isMeant = ({ name, manifest, id }: ImageRecord): boolean =>
+    name !== undefined && name.startsWith(`${registry}/${path}:`) && (manifest === digest || id === digest);
+  return listRecords(store).find(isMeant);
+}
+
+/** A few digits may be a name as well; fewer than four are no id. */
+function looksLikeId(text: string): boolean {
+  return text.length >= 4 && text.length <= 128 && isHex(text);
+}

@@ -1,0 +1,48 @@
+/** An image as an OCI bundle: a flat copy of its layers, and the config.json that a container of it would have. */
+import { attempt, Failure } from "../sys/failure.ts";
+import { makeDirectories, openDirectory, replaceFile } from "../sys/files.ts";
+import type { Context } from "../commands/context.ts";
+import { basename } from "../spec/paths.ts";
+import { CONFIG_FILE } from "../container/paths.ts";
+import { obtainImage } from "./obtain.ts";
+import { parseOptions } from "./options.ts";
+import { asMachine } from "./platform.ts";
+import { identify } from "./prepare.ts";
+import { toConfig } from "./to-config.ts";
+import { Worker } from "./worker.ts";
+
+/** Writes `DESTINATION/rootfs` and `DESTINATION/config.json`; nothing is overwritten. Throws a Failure. */
+export function unpackImage(context: Context, image: string, destination: string): void {
+  const { sys, env, globals, log } = context;
+  const store = { sys, path: globals.store };
+  for (const name of ["rootfs", CONFIG_FILE]) {
+    if (sys.statxIfAny(null, `${destination}/${name}`, 0) !== undefined)
+      throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
+  }
+  const { record, config } = obtainImage(context, store, image);
+  const options = parseOptions({ flags: new Map(), operands: [], rest: [] });
+  const layers = record.lower.map((lower) => `${store.path}/${lower.slice(0, lower.lastIndexOf("/"))}`).toReversed();
+  const text = toConfig({ ...config, process: { ...config.process, volumes: [] } }, options, {
+    id: basename(destination),
+    machine: asMachine(sys.uname().machine),
+    hasSwap: false,
+    user: identify(
+      sys,
+      record.lower.map((lower) => `${store.path}/${lower}`),
+      config.process.user,
+    ),
+    rootfs: "rootfs",
+    volumes: "volumes",
+    etc: { path: "etc", names: [] },
+    callerEnv: [],
+    seccomp: undefined,
+    warn: (message) => log.warn(message),
+  });
+  attempt(`make ${destination}`, () => makeDirectories(sys, destination, 0o755));
+  using worker = new Worker(sys, env);
+  worker.ask("merge", { layers, dest: `${destination}/rootfs` });
+  attempt(`write ${destination}/${CONFIG_FILE}`, () => {
+    using folder = openDirectory(sys, null, destination);
+    replaceFile(sys, folder, CONFIG_FILE, `${JSON.stringify(text, undefined, 2)}\n`, 0o644);
+  });
+}

@@ -1,0 +1,170 @@
+/** The client of `tsrun-image`, which moves the bytes: requests and events in lines of JSON, on pipes. See native/image. */
+import { isErrno } from "../sys/errno.ts";
+import { Failure } from "../sys/failure.ts";
+import { startPiped, type Piped } from "../sys/spawn.ts";
+import type { Sys } from "../sys/sys.ts";
+import { originalPath } from "../container/protect.ts";
+import { dirname } from "../spec/paths.ts";
+import { decodeUtf8, rawText } from "./utf8.ts";
+
+/** Where an image comes from, as the worker is told. */
+export interface Source {
+  readonly kind: "dir" | "archive";
+  readonly path: string;
+}
+
+/** A layer to be unpacked: the member of the source, what it must be, and where it goes. */
+export interface LayerOrder {
+  readonly member: string;
+  readonly digest?: string;
+  readonly size?: number;
+  readonly diffId: string;
+  readonly dest: string;
+}
+
+/** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
+interface FromSource {
+  readonly source: Source;
+  readonly scratch: string;
+}
+
+/** What the worker can be asked, and what it answers. */
+export interface Requests {
+  read: {
+    in: FromSource & { member: string; limit: number; digest?: string };
+    out: { text: string; digest: string; size: number };
+  };
+  list: { in: FromSource; out: { members: readonly string[] } };
+  unpack: {
+    in: FromSource & { threads: number; layers: readonly LayerOrder[] };
+    out: { layers: readonly UnpackedLayer[] };
+  };
+  stack: { in: { layers: readonly string[]; dest: string }; out: { needed: boolean } };
+  merge: { in: { layers: readonly string[]; dest: string }; out: object };
+  remove: { in: { path: string }; out: object };
+}
+
+/** What is also in `layer.json` beside an unpacked layer. */
+export interface UnpackedLayer {
+  readonly diffId: string;
+  readonly digest: string;
+  readonly size: number;
+  readonly bytes: number;
+  readonly opaqueRoot: boolean;
+}
+
+/** So much of a layer has been read. */
+export interface Progress {
+  readonly layer: number;
+  readonly bytes: number;
+  readonly total: number;
+}
+
+/** What is said of a request: progress, its result, or why it failed. */
+interface Event {
+  readonly id: number;
+  readonly event: string;
+  readonly message?: string;
+  readonly kind?: string;
+}
+
+/** A refusal of the worker's; `kind` is what may be decided on. */
+class WorkerFailure extends Failure {
+  readonly kind: string;
+
+  constructor(message: string, kind: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+const PROGRAM = "tsrun-image";
+
+/** A line is as long as the longest text that is read, in JSON; a worker that says more has lost its mind. */
+const LONGEST_LINE = 64 << 20;
+
+/** A running worker: it ends when it is disposed of, or with this process. */
+export class Worker implements Disposable {
+  readonly #sys: Sys;
+  readonly #piped: Piped;
+  #number = 0;
+  /** Bytes that were read and belong to lines that were not asked for yet. */
+  #pending: string[] = [];
+
+  /** Starts the worker that lies beside the program. Throws a Failure where there is none. */
+  constructor(sys: Sys, env: readonly string[]) {
+    const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
+    try {
+      sys.faccessat(null, path, 1);
+    } catch (cause) {
+      throw new Failure(`cannot run ${path}, which lies beside tsrun`, cause);
+    }
+    this.#sys = sys;
+    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [] });
+  }
+
+  /** Asks for one thing and waits for it. Throws a WorkerFailure with the worker's own words. */
+  ask<Name extends keyof Requests>(
+    name: Name,
+    request: Requests[Name]["in"],
+    onProgress?: (progress: Progress) => void,
+  ): Requests[Name]["out"] {
+    const id = ++this.#number;
+    this.#write(`${JSON.stringify({ id, do: name, ...request })}\n`);
+    for (;;) {
+      const event = JSON.parse(decodeUtf8(this.#line())) as Event & Progress & Requests[Name]["out"];
+      if (event.id !== id) throw new Failure(`${PROGRAM} answers request ${event.id} and not ${id}`);
+      if (event.event === "progress") onProgress?.(event);
+      else if (event.event === "result") return event;
+      else throw new WorkerFailure(lowerFirst(event.message ?? "the worker failed"), event.kind ?? "io");
+    }
+  }
+
+  [Symbol.dispose](): void {
+    const { input, output, errors, pid, pidfd } = this.#piped;
+    input[Symbol.dispose]();
+    output[Symbol.dispose]();
+    errors[Symbol.dispose]();
+    this.#sys.wait(pid, true);
+    pidfd[Symbol.dispose]();
+  }
+
+  #write(line: string): void {
+    this.#sys.ignoreSignal(13); // SIGPIPE: a worker that is gone shows when it is listened to.
+    try {
+      this.#sys.writeText(this.#piped.input, line);
+    } catch (error) {
+      if (!isErrno(error, "EPIPE")) throw error;
+    }
+  }
+
+  /** The next line. */
+  #line(): string {
+    let line = "";
+    for (;;) {
+      const piece = this.#pending.shift() ?? this.#read();
+      const end = piece.indexOf("\n");
+      if (end < 0) {
+        line += piece;
+        if (line.length > LONGEST_LINE)
+          throw new Failure(`${PROGRAM} says more than ${LONGEST_LINE} characters at once`);
+        continue;
+      }
+      if (end + 1 < piece.length) this.#pending.unshift(piece.slice(end + 1));
+      return line + piece.slice(0, end);
+    }
+  }
+
+  #read(): string {
+    const { output, errors } = this.#piped;
+    const bytes = this.#sys.readSome(output, 65536);
+    if (bytes.length > 0) return rawText(bytes);
+    const said = rawText(this.#sys.readSome(errors, 4096)).trim();
+    throw new Failure(`${PROGRAM} ended early${said === "" ? " (killed?)" : `: ${said.split("\n")[0] ?? ""}`}`);
+  }
+}
+
+/** The worker's sentences stand behind ours. */
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
+}

@@ -1,0 +1,105 @@
+/** dockerd 20.10, with tsrun as one of its runtimes, through containerd's shim. */
+
+import assert from "node:assert/strict";
+import { after } from "node:test";
+import { eventually } from "../support/runtime.ts";
+import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
+
+installPackages("dockerd", "docker.io", "containerd", "iptables");
+
+/** Debian's client; another one that stands before it on PATH may want more than this daemon has. */
+const DOCKER = "/usr/bin/docker";
+
+const { test, end } = testsIn(async () => {
+  const world = await World.create("docker");
+  const settings = world.file(
+    "daemon.json",
+    JSON.stringify({
+      runtimes: { "under-test": { path: TSRUN } },
+      "default-runtime": "under-test",
+      "default-ulimits": { nofile: { Name: "nofile", Hard: 1024, Soft: 1024 } },
+      "storage-driver": "overlay2",
+      iptables: false,
+      bridge: "none",
+    }),
+  );
+  world.daemon(
+    "containerd",
+    "--config",
+    world.file("config.toml", 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'),
+  );
+  await eventually(() => world.run(["ctr", "version"]).status === 0, "containerd");
+  world.daemon("dockerd", "--config-file", settings, "--containerd", "/run/containerd/containerd.sock");
+  await eventually(() => world.run([DOCKER, "info"]).status === 0, "dockerd");
+  world.prints(DOCKER, "import", "--change", 'CMD ["sh"]', rootfsTar(world), "box");
+  return world;
+}, ["tool:dockerd", "tool:containerd", "tool:python3"]);
+
+after(end);
+
+function runs(flags: readonly string[], ...program: string[]): string[] {
+  return [DOCKER, "run", "--network", "none", ...flags, "box", ...program];
+}
+
+test("run prints what the program prints, and ends with its code", (world) => {
+  assert.equal(world.prints(...runs(["--rm"], "echo", "hello")), "hello\n");
+  assert.equal(world.run(runs(["--rm"], "sh", "-c", "exit 7")).status, 7);
+});
+
+test("a command that is not there is 127, and one that may not run is 126", (world) => {
+  assert.equal(world.run(runs(["--rm"], "no-such-command")).status, 127);
+  assert.equal(world.run(runs(["--rm"], "/etc/passwd")).status, 126);
+});
+
+test("run -it is on a terminal", async (world) => {
+  const terminal = world.onTerminal(...runs(["--rm", "-it"], "sh", "-c", "tty; read line; echo got $line; exit 5"));
+  await terminal.shows(/\/dev\/(pts\/0|console)/);
+  terminal.type("typed\r");
+  await terminal.shows("got typed");
+  assert.equal(await terminal.ended(), 5);
+});
+
+test("run -d, exec, exec -it, top, logs, stop and rm", async (world) => {
+  world.prints(
+    ...runs(
+      ["-d", "--name", "one", "--hostname", "there"],
+      "sh",
+      "-c",
+      "trap 'echo bye; exit 3' TERM; echo up; while :; do sleep 0.1; done",
+    ),
+  );
+  assert.equal(world.prints(DOCKER, "exec", "one", "hostname"), "there\n");
+  assert.equal(world.run([DOCKER, "exec", "one", "sh", "-c", "exit 9"]).status, 9);
+  const terminal = world.onTerminal(DOCKER, "exec", "-it", "one", "sh", "-c", "tty; exit 6");
+  assert.equal(await terminal.ended(), 6);
+  assert.match(terminal.shown(), /\/dev\/pts\/0/);
+  assert.match(world.prints(DOCKER, "top", "one"), /sleep 0\.1|trap/);
+  world.prints(DOCKER, "stop", "one");
+  assert.equal(
+    world.prints(DOCKER, "inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", "one"),
+    "exited 3\n",
+  );
+  assert.equal(world.prints(DOCKER, "logs", "one"), "up\nbye\n");
+  world.prints(DOCKER, "rm", "one");
+});
+
+test("kill: 137, and start again", async (world) => {
+  world.prints(...runs(["-d", "--name", "two"], "sleep", "1000"));
+  world.prints(DOCKER, "kill", "two");
+  assert.equal(world.prints(DOCKER, "wait", "two"), "137\n");
+  world.prints(DOCKER, "start", "two");
+  assert.equal(world.prints(DOCKER, "inspect", "--format", "{{.State.Status}}", "two"), "running\n");
+  world.prints(DOCKER, "rm", "-f", "two");
+});
+
+test("docker's own default profile of seccomp, capabilities and masked paths is in force", (world) => {
+  const printed = world.prints(
+    ...runs(["--rm"], "sh", "-c", "grep -E 'CapEff|Seccomp:' /proc/self/status; wc -c < /proc/keys"),
+  );
+  assert.match(printed, /^CapEff:\s*0{8}a80425fb\nSeccomp:\s*2\n0\n$/);
+});
+
+test("when all are removed, the runtime has no state left", (world) => {
+  const roots = world.prints("sh", "-c", "ls -d /run/docker/runtime-*/moby");
+  for (const root of roots.trim().split("\n")) assert.equal(world.prints(TSRUN, "--root", root, "list", "-q"), "");
+});
