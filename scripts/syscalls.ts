@@ -109,7 +109,8 @@ function generate(): Map<string, string> {
   );
   const names = new Set(others.flatMap((directory) => callsOf(sources, directory).map(({ name }) => name)));
   const comment = `System calls of Linux ${kernel} that only other architectures have: known, although no filter needs them.`;
-  files.set("elsewhere.ts", sourceOf(comment, "ELSEWHERE", [...names].filter((name) => !ours.has(name)).toSorted()));
+  const strangers = [...names].filter((name) => !ours.has(name)).toSorted();
+  files.set("elsewhere.ts", sourceOf(comment, "ELSEWHERE", strangers));
   return files;
 }
 

@@ -2,9 +2,9 @@
 import { SIGKILL } from "../sys/constants.ts";
 import { createContainer, type Created } from "../container/create.ts";
 import { deleteContainer } from "../container/delete.ts";
-import { sendPidfd, sendTerminal, writePidFile } from "../container/handover.ts";
 import type { Sys } from "../sys/sys.ts";
-import { option, type Context, type Parsed } from "./context.ts";
+import { announce } from "./announce.ts";
+import { print, type Context, type Parsed } from "./context.ts";
 import { prepare } from "./prepare.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -12,6 +12,7 @@ export function run(context: Context, parsed: Parsed): number {
   const request = prepare(context, parsed, "fifo");
   const created = createContainer(sys, request);
   handOver(sys, created, parsed, request);
+  printMadeUpId(sys, parsed, request.id);
   return 0;
 }
 
@@ -23,16 +24,16 @@ export function handOver(
   { root, id }: { readonly root: string; readonly id: string },
 ): void {
   try {
-    const socket = option(parsed, "console-socket");
-    if (socket !== undefined && created.terminal !== undefined) sendTerminal(sys, socket, created.terminal);
-    const pidfdSocket = option(parsed, "pidfd-socket");
-    if (pidfdSocket !== undefined) sendPidfd(sys, pidfdSocket, "standard", created.pidfd);
-    const pidFile = option(parsed, "pid-file");
-    if (pidFile !== undefined) writePidFile(sys, pidFile, created.state.pid);
+    announce(sys, parsed, "standard", { ...created, pid: created.state.pid });
   } catch (error) {
     sys.pidfdSendSignal(created.pidfd, SIGKILL);
     sys.wait(created.state.pid, true);
     deleteContainer(sys, root, id, true);
     throw error;
   }
+}
+
+/** An id that the caller did not give is told. */
+export function printMadeUpId(sys: Sys, parsed: Parsed, id: string): void {
+  if (parsed.operands[0] === undefined) print(sys, `${id}\n`);
 }

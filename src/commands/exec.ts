@@ -4,15 +4,16 @@ import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { execIn, type Executed } from "../container/exec.ts";
-import { waitForProcess } from "../container/foreground.ts";
-import { sendPidfd, sendTerminal, writePidFile } from "../container/handover.ts";
+import { copySize, waitForProcess } from "../container/foreground.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { readFilter } from "../container/filter.ts";
 import { specOf, specWithout } from "../container/start.ts";
 import { knownSeccomp } from "../mechanisms/seccomp-cache.ts";
-import { openContainer, type Held } from "../container/state.ts";
+import { openContainer } from "../container/state.ts";
 import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
 import type { CapName, Process, Spec, User } from "../spec/spec.ts";
+import { isDigits } from "../spec/text.ts";
+import { announce } from "./announce.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
@@ -37,17 +38,13 @@ export function run(context: Context, parsed: Parsed): number {
   });
   begin(sys, executed, parsed);
   if (detach) return 0;
-  return waitForProcess(sys, { ...executed, signals });
+  return waitForProcess(sys, { ...executed, signals, input: true });
 }
 
 function begin(sys: Sys, executed: Executed, parsed: Parsed): void {
   try {
-    const socket = option(parsed, "console-socket");
-    if (socket !== undefined && executed.terminal !== undefined) sendTerminal(sys, socket, executed.terminal);
-    const pidfdSocket = option(parsed, "pidfd-socket");
-    if (pidfdSocket !== undefined) sendPidfd(sys, pidfdSocket, "setns", executed.pidfd);
-    const pidFile = option(parsed, "pid-file");
-    if (pidFile !== undefined) writePidFile(sys, pidFile, executed.pid);
+    announce(sys, parsed, "setns", executed);
+    if (!isSet(parsed, "detach") && executed.terminal !== undefined) copySize(sys, executed.terminal);
     goOn(sys, executed.channel);
     const failure = receive(sys, executed.channel);
     if (failure !== undefined) throw new Failure(failure.text);
@@ -95,8 +92,8 @@ function userOf(base: User, parsed: Parsed): User {
 
 /** 0 to 2^32-2, and nothing that is not a number becomes root (CVE-2026-30892, CVE-2024-40635). */
 function idOf(text: string, name: string): number {
-  const digits = text !== "" && [...text].every((character) => character >= "0" && character <= "9");
-  if (!digits || Number(text) > 0xfffffffe) throw new Failure(`--${name}: ${JSON.stringify(text)} is not an id`);
+  if (!isDigits(text) || Number(text) > 0xfffffffe)
+    throw new Failure(`--${name}: ${JSON.stringify(text)} is not an id`);
   return Number(text);
 }
 

@@ -1,7 +1,8 @@
 /**
  * Arguments, as runc's callers write them: long options with one dash or two, `--name=value` or `--name value`, booleans also
- * `--name=false`; short options alone, never bundled.
+ * `--name=false`; short options alone: only docker's -it is a bundle.
  */
+import { isDigits } from "../spec/text.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Parsed } from "./context.ts";
 import { Usage } from "./errors.ts";
@@ -57,12 +58,24 @@ function takeOption(
   const name = equals < 0 ? text : text.slice(0, equals);
   if (name === "" || name.startsWith("-")) throw new Usage(`bad flag syntax: ${arg}`);
   const flag = flags.find((known) => known.name === name || known.short === name);
+  if (flag === undefined && takeBundle(arg, flags, found)) return 0;
   if (flag === undefined) throw new Usage(`flag provided but not defined: -${name}`, { unknown: name });
   const given = equals < 0 ? undefined : text.slice(equals + 1);
   const value = given ?? (flag.value === undefined ? "true" : next);
   if (value === undefined) throw new Usage(`flag needs an argument: -${name}`);
   note(found, flag.name, checked(flag, name, value));
   return given === undefined && flag.value !== undefined ? 1 : 0;
+}
+
+/** What docker's users write as one: `-it`, `-itd`. runc's callers bundle nothing, and other letters are a mistake here too. */
+const BUNDLED = "itd";
+
+function takeBundle(arg: string, flags: readonly Flag[], found: Map<string, string[]>): boolean {
+  const letters = arg.slice(1).split("");
+  const taken = letters.map((letter) => flags.find(({ short }) => short === letter && BUNDLED.includes(letter)));
+  if (taken.includes(undefined)) return false;
+  for (const flag of taken) if (flag !== undefined) note(found, flag.name, "true");
+  return true;
 }
 
 function note(found: Map<string, string[]>, name: string, value: string): void {
@@ -88,8 +101,7 @@ function checked(flag: Flag, name: string, value: string): string {
 export function countOf(text: string | undefined, name: string): number {
   if (text === undefined) return 0;
   const number = Number(text);
-  const digits = text !== "" && Array.from(text).every((character) => character >= "0" && character <= "9");
-  if (!digits || !Number.isSafeInteger(number)) {
+  if (!isDigits(text) || !Number.isSafeInteger(number)) {
     throw new Usage(`invalid value ${JSON.stringify(text)} for flag -${name}: parse error (must be a whole number)`);
   }
   return number;

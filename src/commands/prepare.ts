@@ -28,7 +28,7 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   const { spec: own, filter } = filtered(context, origin, facts.machine);
   const spec = withSockets(own, listenFds(sys, context.env));
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
-  const request: CreateRequest = {
+  return {
     root: globals.root,
     id,
     spec,
@@ -40,9 +40,8 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
     preserveFds: preservedFds(sys, context.env, parsed),
     start,
     owned,
+    makeOwned: () => origin.make(),
   };
-  origin.make();
-  return request;
 }
 
 /** Where a container comes from: a bundle, or an image. */

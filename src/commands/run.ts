@@ -1,14 +1,14 @@
 /** `run`: create and start in one, and in the foreground wait for the end. */
-import { PR_SET_CHILD_SUBREAPER, SIGKILL } from "../sys/constants.ts";
+import { O_RDWR, POLLIN, PR_SET_CHILD_SUBREAPER, SIGKILL } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { createContainer, type Created, type CreateRequest } from "../container/create.ts";
 import { deleteContainer } from "../container/delete.ts";
-import { waitForProcess } from "../container/foreground.ts";
+import { copySize, waitForProcess } from "../container/foreground.ts";
 import { runHooks } from "../container/hooks.ts";
 import { goOn, receive } from "../container/protocol.ts";
-import { isSet, type Context, type Parsed } from "./context.ts";
-import { handOver } from "./create.ts";
+import { isSet, option, type Context, type Parsed } from "./context.ts";
+import { handOver, printMadeUpId } from "./create.ts";
 import { prepare } from "./prepare.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -23,6 +23,7 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
   const created = createContainer(sys, request);
   handOver(sys, created, parsed, request);
   try {
+    if (!detach && created.terminal !== undefined) copySize(sys, created.terminal);
     begin(sys, created, request);
   } catch (error) {
     sys.pidfdSendSignal(created.pidfd, SIGKILL);
@@ -30,12 +31,17 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
     deleteContainer(sys, request.root, request.id, true);
     throw error;
   }
-  if (detach) return 0;
+  if (detach) {
+    printMadeUpId(sys, parsed, request.id);
+    if (isSet(parsed, "rm")) deleteWhenEnded(sys, created, request);
+    return 0;
+  }
   const code = waitForProcess(sys, {
     pid: created.state.pid,
     pidfd: created.pidfd,
     signals,
     terminal: created.terminal,
+    input: option(parsed, "image") === undefined || isSet(parsed, "interactive"),
   });
   if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, true);
   return code;
@@ -47,4 +53,18 @@ function begin(sys: Sys, created: Created, { spec }: CreateRequest): void {
   const failure = receive(sys, created.channel);
   if (failure !== undefined) throw new Failure(failure.text);
   if (spec.hooks.poststart.length > 0) runHooks(sys, spec.hooks.poststart, created.state, "running");
+}
+
+/** `-d --rm`: a process of its own session waits for the end, which a pidfd tells to anybody: pidfd_open(2). */
+function deleteWhenEnded(sys: Sys, { pidfd }: Created, { root, id }: CreateRequest): void {
+  if (sys.clone3(0, []).pid !== 0) return;
+  try {
+    sys.setsid();
+    using nothing = sys.openat(null, "/dev/null", O_RDWR, 0);
+    for (const number of [0, 1, 2]) sys.duplicateTo(nothing, number);
+    sys.poll([pidfd], [POLLIN], -1);
+    deleteContainer(sys, root, id, true);
+  } finally {
+    sys.exit(0);
+  }
 }

@@ -84,7 +84,7 @@ function joinAndClone(sys: Sys, spec: Spec, theirs: Fd, user: Fd): Made {
     attempt("join the user namespace", () => sys.setns(user, CLONE_NEWUSER));
     const sibling = clone(sys, cloneFlags(spec) + CLONE_PARENT, []);
     if (sibling.pid === 0) return sibling;
-    tell(sys, theirs, "sibling", "", sibling.pidfd);
+    tell(sys, theirs, "sibling", sibling.pidfd);
   } catch (error) {
     endInFailure(sys, theirs, error);
   }

@@ -37,6 +37,8 @@ export interface CreateRequest {
   readonly start: "fifo" | "parent";
   /** The directory of an image container's own files. */
   readonly owned: string | undefined;
+  /** Makes those files: once the state names them. */
+  readonly makeOwned: () => void;
 }
 
 /** A container whose init waits to be started. */
@@ -65,6 +67,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   const told: Told = { hooks: undefined };
   try {
     writeState(sys, directory, intent);
+    request.makeOwned();
     replaceFile(sys, directory, CONFIG_FILE, request.config, 0o600);
     if (spec.seccomp !== undefined) writeFilter(sys, directory, { flags: spec.seccomp.flags, program: request.filter });
     execute(host.slice(0, 1), hostScene(sys));
@@ -92,16 +95,17 @@ function attemptQuietly(act: () => void): void {
 }
 
 function hostScene(sys: Sys): Scene {
-  const nobody = (): never => {
-    throw new Error("the host's plan has no conversation");
-  };
   return {
     sys,
     root: undefined,
     sources: new Map(),
     filter: new Uint8Array(),
-    converse: { runHooks: nobody, handOver: nobody },
+    converse: { runHooks: nobodyTalks, handOver: nobodyTalks },
   };
+}
+
+function nobodyTalks(): never {
+  throw new Error("the host's plan has no conversation");
 }
 
 function intentOf(sys: Sys, request: CreateRequest, cgroup: CgroupPlace): State {

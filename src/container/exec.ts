@@ -135,7 +135,7 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
   }
   sys.umask(0);
   const handOver = (master: Fd): void => {
-    tell(sys, channel, "terminal", "", [master]);
+    tell(sys, channel, "terminal", [master]);
     waitForParent(sys, channel);
   };
   const converse = { runHooks: () => undefined, handOver };
@@ -147,7 +147,7 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
   execute(late, { sys, root: undefined, sources: new Map(), filter, converse });
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);
-  tell(sys, channel, "ready", "", []);
+  tell(sys, channel, "ready");
   waitForParent(sys, channel);
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
   return becomeProcess(sys, {

@@ -9,15 +9,16 @@ export interface Watched {
   readonly signals: Fd;
   /** The terminal's master, where it has one. */
   readonly terminal: Fd | undefined;
+  /** Whether the caller's standard input goes to the terminal. */
+  readonly input: boolean;
 }
 
 /** Waits until the process ends, passing signals on; gives its exit code, 128+n for signal n. */
 export function waitForProcess(sys: Sys, watched: Watched): number {
   if (watched.terminal === undefined) return waitWithSignals(sys, watched);
   using input = sys.inherited(0);
-  const restore = makeRaw(sys, input);
+  const restore = watched.input ? makeRaw(sys, input) : () => undefined;
   try {
-    copySize(sys, watched.terminal);
     return new Relay(sys, watched, watched.terminal, input).run();
   } finally {
     restore();
@@ -72,7 +73,8 @@ function makeRaw(sys: Sys, input: Fd): () => void {
   return () => sys.restoreTerminal(input, before);
 }
 
-function copySize(sys: Sys, terminal: Fd): void {
+/** Gives the terminal the size of the caller's, if that is one. To be called before the process begins, too: it may ask at once. */
+export function copySize(sys: Sys, terminal: Fd): void {
   try {
     using own = sys.inherited(0);
     const [columns = 0, rows = 0] = sys.windowSize(own.take());
@@ -91,7 +93,7 @@ class Relay {
   readonly #output: Fd;
   /** Read from the caller and not yet taken by the terminal. */
   #pending: Uint8Array = new Uint8Array();
-  #inputOpen = true;
+  #inputOpen: boolean;
   #terminalOpen = true;
 
   constructor(sys: Sys, watched: Watched, terminal: Fd, input: Fd) {
@@ -99,6 +101,7 @@ class Relay {
     this.#watched = watched;
     this.#terminal = terminal;
     this.#input = input;
+    this.#inputOpen = watched.input;
     this.#output = sys.inherited(1);
     // A process that reads nothing must not keep the relay from carrying what it writes.
     sys.setNonblocking(terminal);
@@ -107,12 +110,12 @@ class Relay {
   run(): number {
     let code: number | undefined;
     while (code === undefined || this.#terminalOpen) {
-      const ready = this.#poll(code === undefined ? -1 : 100);
-      if (ready[0] !== 0) code = handleSignals(this.#sys, this.#watched) ?? code;
-      if ((ready[1] ?? 0) & POLLOUT) this.#feed();
-      if ((ready[1] ?? 0) & (POLLIN | POLLHUP)) this.#show();
+      const [signals, terminal = 0, input = 0] = this.#poll(code === undefined ? -1 : 100);
+      if (signals !== 0) code = handleSignals(this.#sys, this.#watched) ?? code;
+      if (terminal & POLLOUT) this.#feed();
+      if (terminal & (POLLIN | POLLHUP)) this.#show();
       else if (code !== undefined) break;
-      if ((ready[2] ?? 0) & (POLLIN | POLLHUP)) this.#listen();
+      if (input & (POLLIN | POLLHUP)) this.#listen();
     }
     return code;
   }

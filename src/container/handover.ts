@@ -25,8 +25,11 @@ export function sendTerminal(sys: Sys, path: string, master: Fd): void {
   });
 }
 
-/** Sends a pidfd of the process: "standard" is a container's own, "setns" one of exec. Throws a Failure. */
-export function sendPidfd(sys: Sys, path: string, kind: "standard" | "setns", pidfd: Fd): void {
+/** Whose pidfd it is, in runc's words: "standard" is that of a container's own process, "setns" that of one of exec. */
+export type PidfdKind = "standard" | "setns";
+
+/** Sends a pidfd of the process. Throws a Failure. */
+export function sendPidfd(sys: Sys, path: string, kind: PidfdKind, pidfd: Fd): void {
   attempt(`send the pidfd to the socket ${path}`, () => send(sys, path, kind, pidfd));
 }
 

@@ -63,7 +63,7 @@ function live(sys: Sys, init: Init): never {
   });
   const env = withHome(sys, spec.process);
   const program = findProgram(sys, spec.process, env);
-  tell(sys, channel, "ready", "", []);
+  tell(sys, channel, "ready");
   waitForStart(sys, init);
   const report = init.start.by === "fifo" ? init.start.fifo : channel;
   try {
@@ -86,7 +86,7 @@ function live(sys: Sys, init: Init): never {
 
 function becomeRoot(sys: Sys, { spec, channel }: Init): void {
   if (spec.userNamespace !== undefined) {
-    tell(sys, channel, "idMaps", "", []);
+    tell(sys, channel, "idMaps");
     waitForParent(sys, channel);
   }
   sys.setresgid(0);
@@ -96,7 +96,7 @@ function becomeRoot(sys: Sys, { spec, channel }: Init): void {
 function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversation {
   return {
     runHooks(): void {
-      tell(sys, channel, "hooks", "", []);
+      tell(sys, channel, "hooks");
       waitForParent(sys, channel);
       // The state is written: whoever deletes the container finds this process.
       sys.prctl(PR_SET_PDEATHSIG, 0, 0);
@@ -104,7 +104,7 @@ function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversatio
         runHooks(sys, spec.hooks.createContainer, { ...hookState, pid: sys.getpid() }, "creating");
     },
     handOver(master: Fd): void {
-      tell(sys, channel, "terminal", "", [master]);
+      tell(sys, channel, "terminal", [master]);
       waitForParent(sys, channel);
     },
   };

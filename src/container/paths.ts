@@ -1,4 +1,5 @@
 /** Where a container's own files are: `ROOT/ID`. */
+import { everyCharacter } from "../spec/text.ts";
 import { Failure } from "../sys/failure.ts";
 
 const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_+.-";
@@ -7,7 +8,7 @@ const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
 export function checkId(id: string): void {
   if (id === "") throw new Failure("container id cannot be empty");
   if (id.length > 1024) throw new Failure("invalid container ID format: longer than 1024 characters");
-  if (id === "." || id === ".." || ![...id].every((character) => ALLOWED.includes(character))) {
+  if (id === "." || id === ".." || !everyCharacter(id, (character) => ALLOWED.includes(character))) {
     throw new Failure(`invalid container ID format: ${JSON.stringify(id)} must be of letters, digits and _ + . -`);
   }
 }

@@ -59,8 +59,8 @@ export function failureIn(message: string): string | undefined {
 }
 
 /** Init's side. */
-export function tell(sys: Sys, channel: Fd, request: Request, text: string, fds: readonly Fd[]): void {
-  sys.sendMessage(channel, `${request} ${text.slice(0, LIMIT - 100)}`, fds);
+export function tell(sys: Sys, channel: Fd, request: Request, fds: readonly Fd[] = []): void {
+  sys.sendMessage(channel, `${request} `, fds);
 }
 
 /** Init's side: waits for the parent's answer. Throws where the parent has gone. */

@@ -1,7 +1,7 @@
 /** A container leaves: what `delete` and a failed create do. */
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
-import { openDirectory, removeTree } from "../sys/files.ts";
+import { openDirectory } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 
 /** A name that no container can have. */
@@ -18,12 +18,12 @@ export function removeContainer(
   { owned }: { readonly owned: string | undefined },
 ): void {
   try {
-    if (owned !== undefined) removeTree(sys, null, owned);
+    if (owned !== undefined) sys.removeTree(null, owned);
     using directory = openDirectory(sys, null, root);
     const leaving = `${id}${LEAVING}`;
-    removeTree(sys, directory, leaving);
+    sys.removeTree(directory, leaving);
     sys.renameat2(directory, id, directory, leaving, 0);
-    removeTree(sys, directory, leaving);
+    sys.removeTree(directory, leaving);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw new Failure(`cannot remove ${root}/${id}`, error);
   }
@@ -31,5 +31,5 @@ export function removeContainer(
 
 /** Sweeps what a `delete` that was killed has left of a container that no longer exists. */
 export function sweepLeaving(sys: Sys, root: string, id: string): void {
-  removeTree(sys, null, `${root}/${id}${LEAVING}`);
+  sys.removeTree(null, `${root}/${id}${LEAVING}`);
 }

@@ -1,4 +1,5 @@
 /** Numbers, lists and lines in words. */
+import { everyCharacter, isDigits } from "../spec/text.ts";
 
 /** "a", "a and b", "a, b and c". */
 export function listOf(words: readonly string[]): string {
@@ -43,8 +44,7 @@ export function timeOf(microseconds: number): string {
 
 /** A text of digits as a bigint; undefined where it is something else, such as "max". */
 export function wholeNumber(text: string): bigint | undefined {
-  const digits = text !== "" && text.split("").every((character) => character >= "0" && character <= "9");
-  return digits ? BigInt(text) : undefined;
+  return isDigits(text) ? BigInt(text) : undefined;
 }
 
 /**
@@ -69,6 +69,6 @@ const PLAIN = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_@%
 
 /** `text` as one word of a shell. */
 export function quote(text: string): string {
-  const plain = text !== "" && text.split("").every((character) => PLAIN.includes(character));
+  const plain = text !== "" && everyCharacter(text, (character) => PLAIN.includes(character));
   return plain ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

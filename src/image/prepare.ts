@@ -2,7 +2,7 @@
 import { AT_EMPTY_PATH, O_DIRECTORY, O_RDONLY, O_RDWR } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { openDirectory, readFile, removeTree, statOf } from "../sys/files.ts";
+import { openDirectory, readFile, statOf } from "../sys/files.ts";
 import { openIn } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { checkId, CONFIG_FILE } from "../container/paths.ts";
@@ -136,7 +136,7 @@ function makeFiles(store: Store, files: Files): void {
     });
     if (!options.interactive && !options.terminal) emptyInput(sys);
   } catch (error) {
-    removeTree(sys, null, owned);
+    sys.removeTree(null, owned);
     throw error;
   }
 }

@@ -88,6 +88,7 @@ export function and(program: Program, mask: number, next: Label): Label {
 }
 
 /** Compares the accumulator with `value` (unsigned 32 bits) and goes on at `yes` or at `no`, however far they are. */
+// oxlint-disable-next-line max-params -- called thousands of times for one filter: an object each would be felt
 export function branch(program: Program, comparison: number, value: number, yes: Label, no: Label): Label {
   if (yes === no) return yes;
   const { length } = program;
@@ -99,6 +100,7 @@ export function branch(program: Program, comparison: number, value: number, yes:
   return ++program.length;
 }
 
+// oxlint-disable-next-line max-params -- as branch
 function branchFar(program: Program, comparison: number, value: number, yes: Label, no: Label): Label {
   // One less than the reach: bringing `no` near may put one more instruction in between.
   const nearYes = bringNear(program, yes, REACH - 1);

@@ -1,5 +1,6 @@
 /** The container's cgroup in the unified hierarchy: cgroups(7), Documentation/admin-guide/cgroup-v2.rst. */
 import {
+  AT_REMOVEDIR,
   BPF_F_ALLOW_MULTI,
   O_DIRECTORY,
   O_RDONLY,
@@ -240,7 +241,7 @@ export function signal(sys: Sys, pid: number, number: number): void {
 function tryRemove(sys: Sys, { mount, path }: CgroupPlace): boolean {
   if (path === "/") return true;
   try {
-    sys.unlinkat(null, `${mount}${path}`, 0x200);
+    sys.unlinkat(null, `${mount}${path}`, AT_REMOVEDIR);
     return true;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return true;
@@ -254,7 +255,7 @@ function removeChildren(sys: Sys, cgroup: Fd): void {
     using child = sys.openat2(cgroup, name, O_RDONLY | O_DIRECTORY, 0, STRICT);
     removeChildren(sys, child);
     try {
-      sys.unlinkat(cgroup, name, 0x200);
+      sys.unlinkat(cgroup, name, AT_REMOVEDIR);
     } catch (error) {
       if (!isErrno(error, "EBUSY", "ENOENT")) throw error;
     }

@@ -120,10 +120,10 @@ function emitRun(verdicts: Verdicts, run: readonly DeviceRule[], after: Label): 
       const otherMajor = next;
       for (const rule of sameMajor) next = emitRule(verdicts, rule, next);
       const wantedMajor = sameMajor[0]?.major;
-      if (wantedMajor !== undefined) next = jumpIf(program, DIFFERENT, major, wantedMajor, otherMajor, next);
+      if (wantedMajor !== undefined) next = jumpIf(program, [DIFFERENT, major, wantedMajor], otherMajor, next);
     }
     const wantedType = sameType[0]?.type ?? "a";
-    if (wantedType !== "a") next = jumpIf(program, DIFFERENT, type, TYPE[wantedType], otherType, next);
+    if (wantedType !== "a") next = jumpIf(program, [DIFFERENT, type, TYPE[wantedType]], otherType, next);
   }
   return next;
 }
@@ -132,13 +132,13 @@ function emitRule({ program, allow, deny }: Verdicts, rule: DeviceRule, next: La
   const mask = bits(rule);
   let decided = rule.allow ? allow : deny;
   if (mask !== ALL && rule.allow) {
-    jumpIf(program, EQUAL, wanted, 0, allow, next);
+    jumpIf(program, [EQUAL, wanted, 0], allow, next);
     decided = and(program, wanted, ALL & ~mask);
   } else if (mask !== ALL) {
-    decided = jumpIf(program, ANY_BIT, wanted, mask, deny, next);
+    decided = jumpIf(program, [ANY_BIT, wanted, mask], deny, next);
   }
   if (rule.minor === undefined) return decided;
-  return jumpIf(program, EQUAL, minor, rule.minor, decided, next);
+  return jumpIf(program, [EQUAL, minor, rule.minor], decided, next);
 }
 
 function byDevice(a: DeviceRule, b: DeviceRule): number {
@@ -147,7 +147,7 @@ function byDevice(a: DeviceRule, b: DeviceRule): number {
 }
 
 /** Cuts a list where the key changes. */
-function chunk<T, K>(list: readonly T[], keyOf: (item: T) => K): T[][] {
+function chunk<T>(list: readonly T[], keyOf: (item: T) => unknown): T[][] {
   const chunks: T[][] = [];
   let current: T[] = [];
   for (const item of list) {

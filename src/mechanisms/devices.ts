@@ -13,7 +13,6 @@ import {
   S_IFMT,
 } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
-import {} from "../sys/files.ts";
 import { findIn, makeDirectoryIn, makeFileIn, splitPath } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { rootOf, step, type Plan, type Scene } from "../plan/step.ts";

@@ -26,48 +26,53 @@ const EXIT = 0x95; // BPF_JMP | BPF_EXIT
 
 /** Ends the program with `value` as its result. Returns the place. */
 export function exit(program: Program, value: number): Label {
-  write(program, EXIT, 0, 0, 0, 0);
-  return write(program, MOVE_CONSTANT, 0, 0, 0, value);
+  write(program, { code: EXIT });
+  return write(program, { code: MOVE_CONSTANT, constant: value });
 }
 
 /** `to` becomes the 32 bits at `offset` (bytes) from where `base` points, and runs on. */
 export function loadWord(program: Program, to: Register, base: Register, offset: number): Label {
-  return write(program, LOAD_WORD, to, base, offset, 0);
+  return write(program, { code: LOAD_WORD, to, from: base, offset });
 }
 
 /** `to` becomes `from`, 32 bits, and runs on. */
 export function move(program: Program, to: Register, from: Register): Label {
-  return write(program, MOVE, to, from, 0, 0);
+  return write(program, { code: MOVE, to, from });
 }
 
 /** The register loses the bits that `mask` has not, and runs on. */
 export function and(program: Program, register: Register, mask: number): Label {
-  return write(program, AND, register, 0, 0, mask);
+  return write(program, { code: AND, to: register, constant: mask });
 }
 
 /** The register is shifted right, and runs on. */
 export function shiftRight(program: Program, register: Register, bits: number): Label {
-  return write(program, SHIFT_RIGHT, register, 0, 0, bits);
+  return write(program, { code: SHIFT_RIGHT, to: register, constant: bits });
 }
 
-/** Goes on at `yes` where the comparison holds, else at `no`; costs one instruction where either of them comes next. */
-export function jumpIf(
-  program: Program,
-  comparison: number,
-  register: Register,
-  value: number,
-  yes: Label,
-  no: Label,
-): Label {
+/** A question about a register: EQUAL, DIFFERENT or ANY_BIT, and the constant that it is compared with. */
+export type Question = readonly [comparison: number, register: Register, constant: number];
+
+/** Goes on at `yes` where the answer is yes, else at `no`; costs one instruction where either of them comes next. */
+export function jumpIf(program: Program, [comparison, to, constant]: Question, yes: Label, no: Label): Label {
   if (yes === no && yes === program.length) return yes;
   if (yes === program.length && comparison !== ANY_BIT) {
     const opposite = comparison === EQUAL ? DIFFERENT : EQUAL;
-    return write(program, opposite, register, 0, program.length - no, value);
+    return write(program, { code: opposite, to, offset: program.length - no, constant });
   }
-  if (no !== program.length) write(program, JUMP, 0, 0, program.length - no, 0);
-  return write(program, comparison, register, 0, program.length - yes, value);
+  if (no !== program.length) write(program, { code: JUMP, offset: program.length - no });
+  return write(program, { code: comparison, to, offset: program.length - yes, constant });
 }
 
-function write(program: Program, code: number, to: Register, from: Register, offset: number, constant: number): Label {
+/** struct bpf_insn of linux/bpf.h; what is left out is 0. */
+interface Instruction {
+  readonly code: number;
+  readonly to?: Register;
+  readonly from?: Register;
+  readonly offset?: number;
+  readonly constant?: number;
+}
+
+function write(program: Program, { code, to = 0, from = 0, offset = 0, constant = 0 }: Instruction): Label {
   return prepend(program, code | (to << 8) | (from << 12) | (offset << 16), constant);
 }

@@ -1,6 +1,5 @@
 /** Mounts of config.json: made detached, attached to a descriptor that was resolved once inside the root. */
 import {
-  AT_EMPTY_PATH,
   AT_RECURSIVE,
   MOUNT_ATTR_RDONLY,
   O_DIRECTORY,
@@ -102,7 +101,7 @@ export function openSources(sys: Sys, steps: readonly Step[]): Map<Step, Fd> {
 }
 
 /** Mounts one: source or new file system, flags, place, attach. */
-export function mount(scene: Scene, order: MountOrder, planned: Step): void {
+export function makeMount(scene: Scene, order: MountOrder, planned: Step): void {
   const { sys, sources } = scene;
   const { mount, propagation } = order;
   const opened = sources.get(planned);

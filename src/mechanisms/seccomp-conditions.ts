@@ -54,7 +54,8 @@ export function emitCases(program: Program, cases: readonly Case[], otherwise: n
 function startOfGroup(cases: readonly Case[], end: number, width: Width): number {
   let start = end - 1;
   const index = onlyLow(cases[start], width);
-  while (index !== undefined && start > 0 && onlyLow(cases[start - 1], width) === index) start--;
+  if (index === undefined) return start;
+  while (start > 0 && onlyLow(cases[start - 1], width) === index) start--;
   return start;
 }
 
@@ -84,20 +85,26 @@ function emitCase(program: Program, entry: Case | undefined, width: Width, next:
   if (entry === undefined) return next;
   let yes = answer(program, entry.answer);
   for (const condition of entry.conditions.toReversed()) {
-    if (condition.op === "MASKED_EQ") yes = emitMasked(program, condition, width, yes, next);
-    else if (width === 32) yes = emitLow(program, condition, yes, next);
+    if (width === 32) yes = emitLow(program, condition, yes, next);
     else yes = emitWide(program, condition, yes, next);
   }
   return yes;
 }
 
 function emitLow(program: Program, condition: Condition, yes: Label, no: Label): Label {
+  if (condition.op === "MASKED_EQ") {
+    const { index, low: mask, wantedLow: value } = condition;
+    return emitMasked(program, { offset: lowWord(index), mask, value }, yes, no);
+  }
   return load(program, lowWord(condition.index), compareLow(program, condition, yes, no));
 }
 
 function emitWide(program: Program, condition: Condition, yes: Label, no: Label): Label {
   const { op, high, index } = condition;
   const low = emitLow(program, condition, yes, no);
+  if (op === "MASKED_EQ") {
+    return emitMasked(program, { offset: highWord(index), mask: high, value: condition.wantedHigh }, low, no);
+  }
   const above = holdsAbove(op) ? yes : no;
   const below = op === "NE" || op === "LT" || op === "LE" ? yes : no;
   // Nothing is below 0; for EQ and NE both sides are the same. Either way one question is enough.
@@ -106,14 +113,15 @@ function emitWide(program: Program, condition: Condition, yes: Label, no: Label)
   return load(program, highWord(index), above === below ? level : branch(program, JGT, high, above, level));
 }
 
-function emitMasked(program: Program, condition: Condition, width: Width, yes: Label, no: Label): Label {
-  const { index, high, low, wantedHigh, wantedLow } = condition;
-  const entry = emitMaskedWord(program, lowWord(index), low, wantedLow, yes, no);
-  return width === 32 ? entry : emitMaskedWord(program, highWord(index), high, wantedHigh, entry, no);
+/** A word of an argument, and what its bits under the mask must be. */
+interface MaskedWord {
+  readonly offset: number;
+  readonly mask: number;
+  readonly value: number;
 }
 
 /** libseccomp cuts the wanted value by the mask (_db_node_mask_fixup), so that such a condition can always be met. */
-function emitMaskedWord(program: Program, offset: number, mask: number, value: number, yes: Label, no: Label): Label {
+function emitMasked(program: Program, { offset, mask, value }: MaskedWord, yes: Label, no: Label): Label {
   const wanted = (value & mask) >>> 0;
   if (mask === 0) return yes;
   if (mask === ALL) return load(program, offset, branch(program, JEQ, wanted, yes, no));

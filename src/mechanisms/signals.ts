@@ -1,4 +1,5 @@
 /** Signals by name: signal(7). */
+import { isDigits } from "../spec/text.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** By number, from 1; x86, ARM and most others agree. */
@@ -40,7 +41,7 @@ const ALIASES: Readonly<Record<string, number>> = { IOT: 6, CLD: 17, POLL: 29, U
 
 /** A number, or a name in any case, with SIG or without: "9", "KILL", "sigkill", "RTMIN+3". Throws a Failure. */
 export function signalNumber(text: string): number {
-  if (text !== "" && [...text].every((character) => character >= "0" && character <= "9")) {
+  if (isDigits(text)) {
     const number = Number(text);
     if (number <= 64) return number;
   }

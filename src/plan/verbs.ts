@@ -4,7 +4,7 @@ import { dropBoundingSet, setCapabilities } from "../mechanisms/capabilities.ts"
 import { forbidNewPrivileges, setIds, setUmask } from "../mechanisms/credentials.ts";
 import { linkDevices, makeDevice } from "../mechanisms/devices.ts";
 import { makeReadonly, maskPath } from "../mechanisms/masks.ts";
-import { mount, sealMount } from "../mechanisms/mounts.ts";
+import { makeMount, sealMount } from "../mechanisms/mounts.ts";
 import {
   bringUpLoopback,
   enterCgroupNamespace,
@@ -35,7 +35,7 @@ export const verbs = {
   enterCgroupNamespace,
   setPropagation,
   mountRoot,
-  mount,
+  mount: makeMount,
   sealMount,
   makeDevice,
   linkDevices,

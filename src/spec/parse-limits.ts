@@ -14,6 +14,7 @@ import {
   uint64In,
   UINT32,
 } from "./reader.ts";
+import { isDigits } from "./text.ts";
 import type { JsonObject } from "./reader.ts";
 import type { CgroupSetting } from "./spec.ts";
 
@@ -46,8 +47,7 @@ function isPageSize(size: string): boolean {
   const unit = size.slice(-2);
   const digits = size.slice(0, -2);
   if (unit !== "KB" && unit !== "MB" && unit !== "GB") return false;
-  if (digits === "" || digits.startsWith("0")) return false;
-  for (const digit of digits) if (digit < "0" || digit > "9") return false;
+  if (digits.startsWith("0") || !isDigits(digits)) return false;
   return true;
 }
 

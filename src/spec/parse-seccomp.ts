@@ -15,7 +15,7 @@ const TRACE_VALUE: Range = { min: 0, max: 0xffff };
 /** A system call has six arguments. */
 const ARG_INDEX: Range = { min: 0, max: 5 };
 
-const ACTIONS: ReadonlyMap<string, SeccompAction["kind"]> = new Map([
+export const ACTIONS: ReadonlyMap<string, SeccompAction["kind"]> = new Map([
   ["SCMP_ACT_ALLOW", "allow"],
   ["SCMP_ACT_LOG", "log"],
   ["SCMP_ACT_TRAP", "trap"],
@@ -26,7 +26,7 @@ const ACTIONS: ReadonlyMap<string, SeccompAction["kind"]> = new Map([
   ["SCMP_ACT_KILL_PROCESS", "killProcess"],
 ]);
 
-const OPERATORS: ReadonlyMap<string, SeccompOperator> = new Map([
+export const OPERATORS: ReadonlyMap<string, SeccompOperator> = new Map([
   ["SCMP_CMP_NE", "NE"],
   ["SCMP_CMP_LT", "LT"],
   ["SCMP_CMP_LE", "LE"],
@@ -39,14 +39,14 @@ const OPERATORS: ReadonlyMap<string, SeccompOperator> = new Map([
 /** seccomp(2). */
 const SPEC_ALLOW = 1 << 2;
 const WAIT_KILLABLE_RECV = 1 << 5;
-const FLAGS: ReadonlyMap<string, number> = new Map([
+export const FLAGS: ReadonlyMap<string, number> = new Map([
   ["SECCOMP_FILTER_FLAG_TSYNC", 1 << 0],
   ["SECCOMP_FILTER_FLAG_LOG", 1 << 1],
   ["SECCOMP_FILTER_FLAG_SPEC_ALLOW", SPEC_ALLOW],
   ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", WAIT_KILLABLE_RECV],
 ]);
 
-const ARCHES: ReadonlySet<string> = new Set([
+export const ARCHES: ReadonlySet<string> = new Set([
   "SCMP_ARCH_X86",
   "SCMP_ARCH_X86_64",
   "SCMP_ARCH_X32",

@@ -26,6 +26,7 @@ export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
  * Writes `name` in `dir` so that a reader or a power cut sees the old file or the whole new one: a new file beside it,
  * fsync, rename, fsync of the directory. Throws a SysError.
  */
+// oxlint-disable-next-line max-params -- as openat(2) and write(2) have them
 export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
   const temporary = `.${name}.new`;
   sys.unlinkIfAny(dir, temporary, 0);
@@ -60,36 +61,4 @@ export function statOf(sys: Sys, fd: Fd): ReturnType<Sys["statx"]> {
 /** A handle on a directory that may be used as a base and as nothing else. */
 export function openPath(sys: Sys, path: string): Fd {
   return sys.openat(null, path, O_PATH | O_DIRECTORY, 0);
-}
-
-/** Removes a directory and what is in it, by descriptors, never following a link or crossing into a mount's parent. */
-export function removeTree(sys: Sys, dir: Fd | null, name: string): void {
-  let opened: Fd;
-  try {
-    opened = sys.openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return;
-    if (!isErrno(error, "ENOTDIR", "ELOOP")) throw error;
-    sys.unlinkIfAny(dir, name, 0);
-    return;
-  }
-  using folder = opened;
-  for (const entry of sys.readDirectory(folder)) {
-    try {
-      sys.unlinkat(folder, entry, 0);
-    } catch (error) {
-      if (!isErrno(error, "EISDIR", "EPERM")) throw error;
-      removeTree(sys, folder, entry);
-    }
-  }
-  removeDirectory(sys, dir, name);
-}
-
-/** rmdir; one that is not there is fine. */
-export function removeDirectory(sys: Sys, dir: Fd | null, path: string): void {
-  try {
-    sys.unlinkat(dir, path, 0x200);
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-  }
 }

@@ -32,6 +32,9 @@ export interface Native {
   unlinkat(dir: Fd | null, path: string, flags: number): void;
   /** As unlinkat; says whether there was something. */
   unlinkIfAny(dir: Fd | null, path: string, flags: number): boolean;
+  /** Removes the file or directory `name` with all that is in it, by descriptors, through no link and into no other mount;
+   * fine if there is none. Natively, because names need not be text and trees may be deeper than the engine's stack. */
+  removeTree(dir: Fd | null, name: string): void;
   /** `renameat2(2)`. */
   renameat2(from: Fd | null, oldName: string, to: Fd | null, newName: string, flags: number): void;
   /** `fchmod(2)`. */

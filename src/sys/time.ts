@@ -20,10 +20,13 @@ export function rfc3339(seconds: number, fraction: string): string {
   const day = dayOfYear - Math.floor((153 * shifted + 2) / 5) + 1;
   const month = shifted < 10 ? shifted + 3 : shifted - 9;
   const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
-  const two = (value: number): string => String(value).padStart(2, "0");
   const time = seconds % 86400;
   return (
     `${year}-${two(month)}-${two(day)}T${two(Math.floor(time / 3600))}:${two(Math.floor((time % 3600) / 60))}:` +
     `${two(time % 60)}${fraction}Z`
   );
+}
+
+function two(value: number): string {
+  return String(value).padStart(2, "0");
 }

@@ -280,20 +280,3 @@ test("a container whose files have names of any bytes is deleted", [], async (bo
   store.says(`cd /tmp && touch -- "${odd}" && mkdir -p "d${odd}/e${odd}" && ln -s / "d${odd}/l${odd}"`);
   assert.deepEqual(store.names("containers"), []);
 });
-
-test("limits of the flags are in force", ["controller:memory", "controller:pids", "controller:cpu"], async (box) => {
-  const store = new Store(box);
-  await store.load();
-  const read = "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max";
-  assert.equal(
-    store.says(read, "--memory", "64m", "--pids-limit", "20", "--cpus", "1.5"),
-    `${64 << 20}\n20\n150000 100000`,
-  );
-  assert.equal(
-    store.sh("head -c 100m /dev/zero | tail -c 90m | wc -c; sh -c 'x=$(head -c 90000000 /dev/zero | tr \"\\0\" x)'", [
-      "--memory",
-      "32m",
-    ]).status,
-    137,
-  );
-});

@@ -8,6 +8,23 @@ export interface DeviceRequest {
   readonly access: number;
 }
 
+/** RFC 9669. */
+const EXIT = 0x95;
+const LOAD_WORD = 0x61;
+const MOVE = 0xbc;
+const MOVE_CONSTANT = 0xb4;
+const AND = 0x54;
+const SHIFT_RIGHT = 0x74;
+const JUMP = 0x05;
+
+interface Instruction {
+  readonly code: number;
+  readonly to: number;
+  readonly from: number;
+  readonly offset: number;
+  readonly constant: number;
+}
+
 /** Runs a program on struct bpf_cgroup_dev_ctx; returns r0. */
 export function runDeviceFilter(bytes: Uint8Array, { type, major, minor, access }: DeviceRequest): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -19,22 +36,29 @@ export function runDeviceFilter(bytes: Uint8Array, { type, major, minor, access 
     return value;
   };
   for (let at = 0; ; at += 8) {
-    if (at < 0 || at + 8 > bytes.length) throw new Error("The program leaves itself");
-    const code = view.getUint8(at);
-    const to = view.getUint8(at + 1) & 15;
-    const from = view.getUint8(at + 1) >> 4;
-    const offset = view.getInt16(at + 2, true);
-    const constant = view.getInt32(at + 4, true);
-    if (offset < 0) throw new Error("The program jumps back");
-    if (code === 0x95) return read(0);
-    else if (code === 0x61 && from === 1) registers[to] = contextWord(context, offset);
-    else if (code === 0xbc) registers[to] = read(from);
-    else if (code === 0xb4) registers[to] = constant >>> 0;
-    else if (code === 0x54) registers[to] = (read(to) & constant) >>> 0;
-    else if (code === 0x74) registers[to] = read(to) >>> constant;
-    else if (code === 0x05) at += 8 * offset;
-    else if (jumps(code, read(to), constant >>> 0)) at += 8 * offset;
+    const { code, to, from, offset, constant } = instructionAt(view, at);
+    if (code === EXIT) return read(0);
+    if (code === LOAD_WORD) registers[to] = contextWord(context, from, offset);
+    else if (code === MOVE) registers[to] = read(from);
+    else if (code === MOVE_CONSTANT) registers[to] = constant >>> 0;
+    else if (code === AND) registers[to] = (read(to) & constant) >>> 0;
+    else if (code === SHIFT_RIGHT) registers[to] = read(to) >>> constant;
+    else if (code === JUMP || jumps(code, read(to), constant >>> 0)) at += 8 * offset;
   }
+}
+
+function instructionAt(view: DataView, at: number): Instruction {
+  if (at < 0 || at + 8 > view.byteLength) throw new Error("The program leaves itself");
+  const registers = view.getUint8(at + 1);
+  const offset = view.getInt16(at + 2, true);
+  if (offset < 0) throw new Error("The program jumps back");
+  return {
+    code: view.getUint8(at),
+    to: registers & 15,
+    from: registers >> 4,
+    offset,
+    constant: view.getInt32(at + 4, true),
+  };
 }
 
 function jumps(code: number, value: number, constant: number): boolean {
@@ -44,7 +68,8 @@ function jumps(code: number, value: number, constant: number): boolean {
   throw new Error(`Instruction 0x${code.toString(16)} is not known`);
 }
 
-function contextWord(context: readonly number[], offset: number): number {
+function contextWord(context: readonly number[], base: number, offset: number): number {
+  if (base !== 1) throw new Error(`r${base} is not the context`);
   const word = context[offset / 4];
   if (word === undefined) throw new Error(`The context has nothing at ${offset}`);
   return word;

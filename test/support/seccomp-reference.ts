@@ -21,33 +21,84 @@ interface Abi {
 }
 
 const abis = new Map<string, Abi>();
-const SOCKET_CALLS = ["", "socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername", "socketpair", "send", "recv", "sendto", "recvfrom", "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg", "sendmmsg"];
-const IPC_CALLS = new Map([[1, "semop"], [2, "semget"], [3, "semctl"], [4, "semtimedop"], [11, "msgsnd"], [12, "msgrcv"], [13, "msgget"], [14, "msgctl"], [21, "shmat"], [22, "shmdt"], [23, "shmget"], [24, "shmctl"]]);
+const SOCKET_CALLS = [
+  "",
+  "socket",
+  "bind",
+  "connect",
+  "listen",
+  "accept",
+  "getsockname",
+  "getpeername",
+  "socketpair",
+  "send",
+  "recv",
+  "sendto",
+  "recvfrom",
+  "shutdown",
+  "setsockopt",
+  "getsockopt",
+  "sendmsg",
+  "recvmsg",
+  "accept4",
+  "recvmmsg",
+  "sendmmsg",
+];
+const IPC_CALLS = new Map([
+  [1, "semop"],
+  [2, "semget"],
+  [3, "semctl"],
+  [4, "semtimedop"],
+  [11, "msgsnd"],
+  [12, "msgrcv"],
+  [13, "msgget"],
+  [14, "msgctl"],
+  [21, "shmat"],
+  [22, "shmdt"],
+  [23, "shmget"],
+  [24, "shmctl"],
+]);
 
 export function toNumber(action: SeccompAction): number {
   switch (action.kind) {
-    case "killProcess": return 0x80000000;
-    case "killThread": return 0;
-    case "trap": return 0x30000;
-    case "errno": return 0x50000 + (action.value % 65536);
-    case "trace": return 0x7ff00000 + (action.value % 65536);
-    case "log": return 0x7ffc0000;
-    case "allow": return 0x7fff0000;
+    case "killProcess":
+      return 0x80000000;
+    case "killThread":
+      return 0;
+    case "trap":
+      return 0x30000;
+    case "errno":
+      return 0x50000 + (action.value % 65536);
+    case "trace":
+      return 0x7ff00000 + (action.value % 65536);
+    case "log":
+      return 0x7ffc0000;
+    case "allow":
+      return 0x7fff0000;
   }
 }
 
 export function evaluate(seccomp: Seccomp, machine: Machine, data: SeccompData): number {
-  const listed = (name: string) => seccomp.architectures.some((arch) => arch === `SCMP_ARCH_${name}`);
-  const x32 = data.arch === ARCH.x86_64 && Math.floor(data.nr / X32_BIT) % 2 === 1;
-  if (machine === "x86_64" && data.arch === ARCH.x86_64) {
-    if (!x32) return inAbi(seccomp, abi("x86_64", X86_64, 64n), data);
-    if (listed("X32")) return inAbi(seccomp, abi("x32", X32, 32n), { ...data, nr: data.nr - X32_BIT });
-    return data.nr === 0xffffffff ? toNumber(seccomp.defaultAction) : 0;
-  }
-  if (machine === "x86_64" && data.arch === ARCH.i386 && listed("X86")) return inAbi(seccomp, abi("i386", I386, 32n), data);
-  if (machine === "aarch64" && data.arch === ARCH.aarch64) return inAbi(seccomp, abi("aarch64", AARCH64, 64n), data);
-  if (machine === "aarch64" && data.arch === ARCH.arm && listed("ARM")) return inAbi(seccomp, abi("arm", ARM, 32n), data);
+  return machine === "x86_64" ? evaluateOnX86(seccomp, data) : evaluateOnArm(seccomp, data);
+}
+
+function evaluateOnX86(seccomp: Seccomp, data: SeccompData): number {
+  const { arch, nr } = data;
+  if (arch === ARCH.i386 && lists(seccomp, "X86")) return inAbi(seccomp, abi("i386", I386, 32n), data);
+  if (arch !== ARCH.x86_64) return 0;
+  if (Math.floor(nr / X32_BIT) % 2 === 0) return inAbi(seccomp, abi("x86_64", X86_64, 64n), data);
+  if (lists(seccomp, "X32")) return inAbi(seccomp, abi("x32", X32, 32n), { ...data, nr: nr - X32_BIT });
+  return nr === 0xffffffff ? toNumber(seccomp.defaultAction) : 0;
+}
+
+function evaluateOnArm(seccomp: Seccomp, data: SeccompData): number {
+  if (data.arch === ARCH.aarch64) return inAbi(seccomp, abi("aarch64", AARCH64, 64n), data);
+  if (data.arch === ARCH.arm && lists(seccomp, "ARM")) return inAbi(seccomp, abi("arm", ARM, 32n), data);
   return 0;
+}
+
+function lists({ architectures }: Seccomp, name: string): boolean {
+  return architectures.some((arch) => arch === `SCMP_ARCH_${name}`);
 }
 
 /** Names by number. */
@@ -130,9 +181,13 @@ function effective(seccomp: Seccomp, name: string): Rule[] {
     .flatMap(({ action, args }): Rule[] => {
       const answer = toNumber(action);
       const indices = args.map(({ index }) => index);
-      return new Set(indices).size < indices.length ? inOrder(args).map((arg) => ({ answer, args: [arg] })) : [{ answer, args }];
+      return new Set(indices).size < indices.length
+        ? inOrder(args).map((arg) => ({ answer, args: [arg] }))
+        : [{ answer, args }];
     });
-  return new Set(rules.map(({ answer }) => answer)).size > 1 ? rules.toSorted((a, b) => compare(inOrder(a.args)[0], inOrder(b.args)[0])) : rules;
+  return new Set(rules.map(({ answer }) => answer)).size > 1
+    ? rules.toSorted((a, b) => compare(inOrder(a.args)[0], inOrder(b.args)[0]))
+    : rules;
 }
 
 function inOrder(args: readonly SeccompArg[]): SeccompArg[] {
@@ -142,28 +197,46 @@ function inOrder(args: readonly SeccompArg[]): SeccompArg[] {
 /** The later argument first, then the narrower comparison, then the value that leaves less. */
 function compare(a: SeccompArg | undefined, b: SeccompArg | undefined): number {
   if (a === undefined || b === undefined) return 0;
-  const rank = ({ op }: SeccompArg) => (op.startsWith("L") ? 2 : op.startsWith("G") ? 3 : 1);
-  const value = ({ op, value: v, valueTwo }: SeccompArg) => Number(op === "MASKED_EQ" ? v & valueTwo : v);
   if (a.index !== b.index) return a.index > b.index ? -1 : 1;
   if (rank(a) !== rank(b)) return rank(a) < rank(b) ? -1 : 1;
-  return (rank(a) === 2 ? 1 : -1) * (value(a) - value(b));
+  return (rank(a) === 2 ? 1 : -1) * (comparedValue(a) - comparedValue(b));
+}
+
+function rank({ op }: SeccompArg): number {
+  return op.startsWith("L") ? 2 : op.startsWith("G") ? 3 : 1;
+}
+
+function comparedValue({ op, value, valueTwo }: SeccompArg): number {
+  return Number(op === "MASKED_EQ" ? value & valueTwo : value);
 }
 
 function byRules(seccomp: Seccomp, name: string, bits: bigint, args: readonly bigint[]): number | undefined {
   const rules = effective(seccomp, name);
   const plain = rules.find((rule) => rule.args.length === 0);
-  return (plain ?? rules.find((rule) => rule.args.every((arg) => holds(arg, BigInt.asUintN(Number(bits), args[arg.index] ?? 0n), bits))))?.answer;
+  return (
+    plain ??
+    rules.find((rule) =>
+      rule.args.every((arg) => holds(arg, BigInt.asUintN(Number(bits), args[arg.index] ?? 0n), bits)),
+    )
+  )?.answer;
 }
 
 function holds({ op, value, valueTwo }: SeccompArg, given: bigint, bits: bigint): boolean {
   const wanted = BigInt.asUintN(Number(bits), value);
   switch (op) {
-    case "NE": return given !== wanted;
-    case "LT": return given < wanted;
-    case "LE": return given <= wanted;
-    case "EQ": return given === wanted;
-    case "GE": return given >= wanted;
-    case "GT": return given > wanted;
-    case "MASKED_EQ": return (given & wanted) === (valueTwo & wanted);
+    case "NE":
+      return given !== wanted;
+    case "LT":
+      return given < wanted;
+    case "LE":
+      return given <= wanted;
+    case "EQ":
+      return given === wanted;
+    case "GE":
+      return given >= wanted;
+    case "GT":
+      return given > wanted;
+    case "MASKED_EQ":
+      return (given & wanted) === (valueTwo & wanted);
   }
 }

@@ -7,7 +7,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as nodeTest } from "node:test";
 import { removeCgroups } from "./leftovers.ts";
@@ -22,6 +22,8 @@ export class World {
   readonly dir: string;
   readonly #shell: ChildProcess;
   readonly #pid: number;
+  /** podman's locks lie in /dev/shm, which worlds share with the host. */
+  readonly #hadLocks = existsSync(PODMAN_LOCKS);
 
   private constructor(dir: string, shell: ChildProcess, pid: number) {
     this.dir = dir;
@@ -108,6 +110,7 @@ export class World {
     this.#shell.kill("SIGKILL");
     await ended;
     removeCgroups(CLIENTS_CGROUPS);
+    if (!this.#hadLocks) rmSync(PODMAN_LOCKS, { force: true });
   }
 
   #environment(): string[] {
@@ -160,6 +163,8 @@ export function rootfsTar(world: World): string {
 }
 
 export { TSRUN };
+
+const PODMAN_LOCKS = "/dev/shm/libpod_lock";
 
 /** podman's, docker's, buildah's and ctr's. */
 const CLIENTS_CGROUPS = /^\/(libpod_parent|docker|default|buildah-buildah\d+)(\/|$)/;

@@ -24,12 +24,12 @@ test("every seccomp action, operator, architecture and flag that is offered can 
     });
   }
   parseWith({ defaultAction: "SCMP_ACT_ALLOW", architectures: SECCOMP.archs, flags: SECCOMP.knownFlags });
-  ok(SECCOMP.supportedFlags.every((flag) => (SECCOMP.knownFlags as readonly string[]).includes(flag)));
+  ok(SECCOMP.supportedFlags.every((flag) => SECCOMP.knownFlags.includes(flag)));
 });
 
 test("what is not offered is refused", () => {
   throws(() => parseWith({ defaultAction: "SCMP_ACT_NOTIFY" }), "SCMP_ACT_NOTIFY");
-  ok(!(SECCOMP.actions as readonly string[]).includes("SCMP_ACT_NOTIFY"));
+  ok(!SECCOMP.actions.includes("SCMP_ACT_NOTIFY"));
 });
 
 test("features has every key that CRI-O, containerd and dockerd read, and is JSON as it stands", () => {

@@ -1,4 +1,19 @@
-import { and, answer, branch, CLASSIC_LIMIT, createProgram, JEQ, JGE, JGT, JSET, type Label, load, prepend, type Program, toBytes } from "../../../src/mechanisms/bpf.ts";
+import {
+  and,
+  answer,
+  branch,
+  CLASSIC_LIMIT,
+  createProgram,
+  JEQ,
+  JGE,
+  JGT,
+  JSET,
+  type Label,
+  load,
+  prepend,
+  type Program,
+  toBytes,
+} from "../../../src/mechanisms/bpf.ts";
 import { DIFFERENT, EQUAL, exit, EXTENDED_LIMIT, jumpIf, loadWord } from "../../../src/mechanisms/ebpf.ts";
 import { decode, run } from "../../support/bpf-interpreter.ts";
 import { runDeviceFilter } from "../../support/ebpf-interpreter.ts";
@@ -16,14 +31,28 @@ test("an instruction is 8 bytes: code, two jumps, a constant, little-endian", ()
   const no = answer(program, 0x80000000);
   const yes = answer(program, 0x7fff0000);
   load(program, 4, branch(program, JEQ, 0xc000003e, yes, no));
-  deepEqual([...toBytes(program)], [0x20, 0, 0, 0, 4, 0, 0, 0, 0x15, 0, 0, 1, 0x3e, 0, 0, 0xc0, 6, 0, 0, 0, 0, 0, 0xff, 0x7f, 6, 0, 0, 0, 0, 0, 0, 0x80]);
+  deepEqual(
+    [...toBytes(program)],
+    [
+      0x20, 0, 0, 0, 4, 0, 0, 0, 0x15, 0, 0, 1, 0x3e, 0, 0, 0xc0, 6, 0, 0, 0, 0, 0, 0xff, 0x7f, 6, 0, 0, 0, 0, 0, 0,
+      0x80,
+    ],
+  );
 });
 
 test("comparisons are unsigned", () => {
-  for (const [comparison, expected] of [[JEQ, [0, 1, 0]], [JGT, [0, 0, 1]], [JGE, [0, 1, 1]], [JSET, [0, 1, 1]]] as const) {
+  for (const [comparison, expected] of [
+    [JEQ, [0, 1, 0]],
+    [JGT, [0, 0, 1]],
+    [JGE, [0, 1, 1]],
+    [JSET, [0, 1, 1]],
+  ] as const) {
     const program = createProgram(CLASSIC_LIMIT);
     load(program, NR, branch(program, comparison, 0x80000000, answer(program, 1), answer(program, 0)));
-    deepEqual([0x7fffffff, 0x80000000, 0xffffffff].map((nr) => runNr(program, nr)), [...expected]);
+    deepEqual(
+      [0x7fffffff, 0x80000000, 0xffffffff].map((nr) => runNr(program, nr)),
+      [...expected],
+    );
   }
 });
 
@@ -41,7 +70,11 @@ test("jumps reach any distance", () => {
     let last: Label = answer(program, 53);
     while (program.length < distance) last = and(program, 0xffff, last);
     load(program, NR, branch(program, JGT, 10, direct, branch(program, JGT, 3, far, last)));
-    deepEqual([5, 6, 11, 2].map((nr) => runNr(program, nr)), [50, 51, 52, 53], `at ${distance}`);
+    deepEqual(
+      [5, 6, 11, 2].map((nr) => runNr(program, nr)),
+      [50, 51, 52, 53],
+      `at ${distance}`,
+    );
   }
 });
 
@@ -59,7 +92,8 @@ test("random trees decide as they were built", () => {
     const size = 2 + below(900);
     load(program, NR, build(0, size));
     const code = decode(toBytes(program));
-    for (let nr = 0; nr < size; nr++) equal(run(code, { nr, arch: 0, args: [] }).answer, wanted[nr] ?? -1, `seed ${seed}`);
+    for (let nr = 0; nr < size; nr++)
+      equal(run(code, { nr, arch: 0, args: [] }).answer, wanted[nr] ?? -1, `seed ${seed}`);
   }
 });
 
@@ -73,13 +107,19 @@ test("a program may have as many instructions as its limit, and no more", () => 
 
 test("eBPF comparisons go on at the right place, whichever comes next", () => {
   for (const comparison of [EQUAL, DIFFERENT]) {
-    for (const order of [[1, 0], [0, 1]]) {
+    for (const order of [
+      [1, 0],
+      [0, 1],
+    ]) {
       const program = createProgram(EXTENDED_LIMIT);
       const places = new Map(order.map((value) => [value, exit(program, value)]));
       const filler = exit(program, 9);
       ok(filler === program.length);
-      for (const [yes, no] of [[1, 0], [0, 1]] as const) {
-        jumpIf(program, comparison, 4, 8, places.get(yes) ?? 0, places.get(no) ?? 0);
+      for (const [yes, no] of [
+        [1, 0],
+        [0, 1],
+      ] as const) {
+        jumpIf(program, [comparison, 4, 8], places.get(yes) ?? 0, places.get(no) ?? 0);
         loadWord(program, 4, 1, 4);
         const got = [8, 9].map((major) => runDeviceFilter(toBytes(program), { type: "c", major, minor: 0, access: 1 }));
         deepEqual(got, comparison === EQUAL ? [yes, no] : [no, yes]);
@@ -95,7 +135,7 @@ test("an eBPF comparison with the next place as its target costs one instruction
       const other = exit(program, 1 - next);
       const near = exit(program, next);
       const [yes, no] = next === 1 ? [near, other] : [other, near];
-      equal(jumpIf(program, comparison, 4, 8, yes, no), near + 1);
+      equal(jumpIf(program, [comparison, 4, 8], yes, no), near + 1);
       loadWord(program, 4, 1, 4);
       const got = [8, 9].map((major) => runDeviceFilter(toBytes(program), { type: "c", major, minor: 0, access: 1 }));
       deepEqual(got, comparison === EQUAL ? [1, 0] : [0, 1]);

@@ -11,17 +11,27 @@ function rich(): JsonObject {
   const whole = copyOf(exampleConfig());
   const linux = inner(whole, "linux");
   linux["resources"] = {
-    memory: { limit: 1000, swap: 2000, reservation: 10 }, cpu: { shares: 1024, quota: 10, period: 1000, cpus: "0-1" },
-    pids: { limit: 10 }, blockIO: { weight: 100, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] },
-    hugepageLimits: [{ pageSize: "2MB", limit: 1 }], rdma: { mlx5: { hcaHandles: 1 } }, unified: { "memory.high": "5" },
-    devices: [{ allow: false, access: "rwm" }, { allow: true, type: "c", major: 1, minor: 3, access: "rw" }],
+    memory: { limit: 1000, swap: 2000, reservation: 10 },
+    cpu: { shares: 1024, quota: 10, period: 1000, cpus: "0-1" },
+    pids: { limit: 10 },
+    blockIO: { weight: 100, throttleReadBpsDevice: [{ major: 8, minor: 0, rate: 5 }] },
+    hugepageLimits: [{ pageSize: "2MB", limit: 1 }],
+    rdma: { mlx5: { hcaHandles: 1 } },
+    unified: { "memory.high": "5" },
+    devices: [
+      { allow: false, access: "rwm" },
+      { allow: true, type: "c", major: 1, minor: 3, access: "rw" },
+    ],
   };
   linux["devices"] = [{ path: "/dev/fuse", type: "c", major: 10, minor: 229 }];
   linux["sysctl"] = { "net.ipv4.ip_forward": "1", "kernel.shmmax": "1" };
   linux["cgroupsPath"] = "/a/b";
   linux["rootfsPropagation"] = "slave";
   linux["seccomp"] = {
-    defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 1, architectures: ["SCMP_ARCH_X86_64"], flags: [],
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 1,
+    architectures: ["SCMP_ARCH_X86_64"],
+    flags: [],
     syscalls: [
       { names: ["read", "write"], action: "SCMP_ACT_ALLOW" },
       { names: ["clone"], action: "SCMP_ACT_ERRNO", errnoRet: 38, args: [{ index: 0, value: 1, op: "SCMP_CMP_EQ" }] },

@@ -2,7 +2,7 @@ import { parseAcceptedJson, parseExactJson, parseJson } from "../../../src/spec/
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 const MALFORMED: readonly (readonly [text: string, message: string])[] = [
-  ["", 'line 1, column 1: expected a value but found the end of the text'],
+  ["", "line 1, column 1: expected a value but found the end of the text"],
   ["{", "line 1, column 2: expected a property name in quotes but found the end of the text"],
   ['{"a":1,}', 'line 1, column 8: expected a property name in quotes but found "}"'],
   ["[1,]", 'line 1, column 4: expected a value but found "]"'],
@@ -22,7 +22,7 @@ const MALFORMED: readonly (readonly [text: string, message: string])[] = [
   ["+1", 'expected a value but found "+"'],
   ["NaN", 'expected a value but found "N"'],
   ["\ufeff{}", "expected a value"],
-  ["{'a':1}", "expected a property name in quotes but found \"'\""],
+  ["{'a':1}", 'expected a property name in quotes but found "\'"'],
   ["// no\n{}", 'expected a value but found "/"'],
 ];
 
@@ -32,7 +32,7 @@ for (const [text, message] of MALFORMED) {
 
 const TEXTS: readonly string[] = [
   '{"a":[1,2.5,-3e2,0,-0.5],"b":{"c":null,"d":true,"e":false},"":"x"}',
-  ' [ ] ',
+  " [ ] ",
   '{"a":{},"b":[[]]}',
   '"\\u00e9\\n\\"\\\\\\/ \\ud83d\\ude00 é"',
   '{"a":1,"a":2}',

@@ -14,12 +14,23 @@ function mapped(uids: Json, gids: Json = [MAPPING], user: Json = {}): JsonObject
 
 test("namespaces are made new, or joined where they have a path", () => {
   const { namespaces } = parseWith("linux.namespaces", [{ type: "mount" }, { type: "network", path: "/run/netns//a" }]);
-  deepEqual(namespaces, [{ type: "mount", path: undefined }, { type: "network", path: "/run/netns/a" }]);
+  deepEqual(namespaces, [
+    { type: "mount", path: undefined },
+    { type: "network", path: "/run/netns/a" },
+  ]);
 });
 
 test("a namespace is known, has an absolute path, and occurs once", () => {
-  refuses("linux.namespaces", [{ type: "mount" }, { type: "net" }], "linux.namespaces[1].type must be one of pid, network, mount");
-  refuses("linux.namespaces", [{ type: "mount" }, { type: "mount" }], 'linux.namespaces[1].type must not occur twice: "mount"');
+  refuses(
+    "linux.namespaces",
+    [{ type: "mount" }, { type: "net" }],
+    "linux.namespaces[1].type must be one of pid, network, mount",
+  );
+  refuses(
+    "linux.namespaces",
+    [{ type: "mount" }, { type: "mount" }],
+    'linux.namespaces[1].type must not occur twice: "mount"',
+  );
   refuses("linux.namespaces", [{ type: "pid", path: "ns/pid" }], "linux.namespaces[0].path must be an absolute path");
   refuses("linux.namespaces", [{}], "linux.namespaces[0].type is required");
   refuses("linux.namespaces", [{ type: "mount" }, { type: "time" }], '"time" is not supported yet');
@@ -27,7 +38,11 @@ test("a namespace is known, has an absolute path, and occurs once", () => {
 
 test("a container without mounts of its own is refused", () => {
   refuses("linux.namespaces", [{ type: "pid" }], 'linux.namespaces must have one of type "mount"');
-  refuses("linux.namespaces", [{ type: "mount", path: "/proc/1/ns/mnt" }], 'linux.namespaces must have one of type "mount"');
+  refuses(
+    "linux.namespaces",
+    [{ type: "mount", path: "/proc/1/ns/mnt" }],
+    'linux.namespaces must have one of type "mount"',
+  );
   refuses("linux", undefined, 'linux.namespaces must have one of type "mount"');
 });
 
@@ -108,7 +123,8 @@ function only(type: string, key: string, joined?: string): JsonObject {
 
 test("only sysctls of the container's own namespaces are set", () => {
   deepEqual(parseWith("linux.sysctl", { "net.ipv4.ip_forward": "1", "kernel/shmmax": "5" }).sysctl, [
-    ["net.ipv4.ip_forward", "1"], ["kernel.shmmax", "5"],
+    ["net.ipv4.ip_forward", "1"],
+    ["kernel.shmmax", "5"],
   ]);
   parseWith("linux.sysctl", { "fs.mqueue.msg_max": "1", "kernel.domainname": "x" });
   refuses("linux.sysctl", { "kernel.panic": "1" }, 'linux.sysctl["kernel.panic"] is not separate for a container');
@@ -119,7 +135,10 @@ test("only sysctls of the container's own namespaces are set", () => {
   for (const whole of [only("pid", "kernel.sem"), only("pid", "net.a"), only("ipc", "kernel.domainname")]) {
     throws(() => parse(whole), "needs the namespace it belongs to");
   }
-  throws(() => parse(only("network", "net.a", "/proc/1/ns/net")), "is not allowed in the network namespace of the host");
+  throws(
+    () => parse(only("network", "net.a", "/proc/1/ns/net")),
+    "is not allowed in the network namespace of the host",
+  );
 });
 
 test("a sysctl cannot leave its directory or bring a second value", () => {
@@ -131,12 +150,21 @@ test("a sysctl cannot leave its directory or bring a second value", () => {
 });
 
 test("a dot in the name of an interface is kept apart from the separators", () => {
-  const { sysctl } = parseWith("linux.sysctl", { "net/ipv4/conf/eno2.100/forwarding": "1", "net.ipv4.conf.eno2/100.mtu": "2" });
-  deepEqual(sysctl, [["net/ipv4/conf/eno2.100/forwarding", "1"], ["net/ipv4/conf/eno2.100/mtu", "2"]]);
+  const { sysctl } = parseWith("linux.sysctl", {
+    "net/ipv4/conf/eno2.100/forwarding": "1",
+    "net.ipv4.conf.eno2/100.mtu": "2",
+  });
+  deepEqual(sysctl, [
+    ["net/ipv4/conf/eno2.100/forwarding", "1"],
+    ["net/ipv4/conf/eno2.100/mtu", "2"],
+  ]);
 });
 
 test("masked and read-only paths are absolute and clean", () => {
-  deepEqual(parseWith("linux.maskedPaths", ["/proc//kcore/", "/proc/kcore"]).maskedPaths, ["/proc/kcore", "/proc/kcore"]);
+  deepEqual(parseWith("linux.maskedPaths", ["/proc//kcore/", "/proc/kcore"]).maskedPaths, [
+    "/proc/kcore",
+    "/proc/kcore",
+  ]);
   refuses("linux.maskedPaths", ["proc/kcore"], "linux.maskedPaths[0] must be an absolute path");
   refuses("linux.readonlyPaths", ["/a", "/"], "linux.readonlyPaths[1] must be a path below the root");
 });
@@ -155,8 +183,12 @@ test("the path of the cgroup is kept as it stands", () => {
 
 test("what is not done is refused by name, and an empty value asks for nothing", () => {
   const asks: Record<string, Json> = {
-    timeOffsets: { monotonic: { secs: 1 } }, intelRdt: { closID: "a" }, personality: { domain: "LINUX32" },
-    memoryPolicy: { mode: "MPOL_BIND" }, netDevices: { eth0: {} }, mountLabel: "system_u:object_r:x:s0",
+    timeOffsets: { monotonic: { secs: 1 } },
+    intelRdt: { closID: "a" },
+    personality: { domain: "LINUX32" },
+    memoryPolicy: { mode: "MPOL_BIND" },
+    netDevices: { eth0: {} },
+    mountLabel: "system_u:object_r:x:s0",
   };
   for (const [key, value] of Object.entries(asks)) {
     refuses(`linux.${key}`, value, `linux.${key} is not supported yet`);

@@ -23,10 +23,16 @@ const bind = (...words: string[]): Mount => mount({ type: "bind", source: "/src"
 
 test("attributes of a mount become bits to set and to clear", () => {
   deepEqual(options("ro", "nosuid", "nodev", "noexec").attr, {
-    set: RDONLY | NOSUID | NODEV | NOEXEC, clear: 0, recursiveSet: 0, recursiveClear: 0,
+    set: RDONLY | NOSUID | NODEV | NOEXEC,
+    clear: 0,
+    recursiveSet: 0,
+    recursiveClear: 0,
   });
   deepEqual(bind("bind", "rw", "suid", "dev", "exec").attr, {
-    set: 0, clear: RDONLY | NOSUID | NODEV | NOEXEC, recursiveSet: 0, recursiveClear: 0,
+    set: 0,
+    clear: RDONLY | NOSUID | NODEV | NOEXEC,
+    recursiveSet: 0,
+    recursiveClear: 0,
   });
 });
 
@@ -49,7 +55,10 @@ test("choosing a time clears the whole field first: mount_setattr(2)", () => {
 
 test("recursive forms go to the whole tree", () => {
   deepEqual(bind("rbind", "rro", "rnosuid", "rexec").attr, {
-    set: 0, clear: 0, recursiveSet: RDONLY | NOSUID, recursiveClear: NOEXEC,
+    set: 0,
+    clear: 0,
+    recursiveSet: RDONLY | NOSUID,
+    recursiveClear: NOEXEC,
   });
   equal(bind("rbind", "rnoatime").attr.recursiveClear, ATIME_FIELD);
 });
@@ -68,15 +77,26 @@ test("flags that have no effect on a bind mount are left out with a warning", ()
 
 test("what is no known option is data of the file system", () => {
   deepEqual(options("size=65536k", "mode=755", "newinstance", "constructor", "acl").data, [
-    ["size", "65536k"], ["mode", "755"], ["newinstance", undefined], ["constructor", undefined], ["acl", undefined],
+    ["size", "65536k"],
+    ["mode", "755"],
+    ["newinstance", undefined],
+    ["constructor", undefined],
+    ["acl", undefined],
   ]);
-  deepEqual(options("mode=755,size=1m").data, [["mode", "755"], ["size", "1m"]]);
+  deepEqual(options("mode=755,size=1m").data, [
+    ["mode", "755"],
+    ["size", "1m"],
+  ]);
   deepEqual(options('context="a:b:c1,c2"').data, [["context", '"a:b:c1,c2"']]);
   deepEqual(options("defaults", "silent", "loud").data, []);
 });
 
 test("data for a bind mount is refused: the kernel would ignore it", () => {
-  refuses("mounts", [{ destination: "/a", source: "/b", options: ["rbind", "size=1"] }], "mounts[0].options of a bind mount must not have any for a file system: \"size\"");
+  refuses(
+    "mounts",
+    [{ destination: "/a", source: "/b", options: ["rbind", "size=1"] }],
+    'mounts[0].options of a bind mount must not have any for a file system: "size"',
+  );
 });
 
 test("bind and rbind make a bind mount whatever the type says", () => {
@@ -121,15 +141,31 @@ test("tmpcopyup is for a tmpfs", () => {
 });
 
 test("what is not done is refused by name", () => {
-  refuses("mounts", [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }], 'mounts[0].options[1] "ridmap" is not supported yet');
-  refuses("mounts", [{ destination: "/a", type: "tmpfs", uidMappings: [{}] }], "mounts[0].uidMappings is not supported yet");
+  refuses(
+    "mounts",
+    [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }],
+    'mounts[0].options[1] "ridmap" is not supported yet',
+  );
+  refuses(
+    "mounts",
+    [{ destination: "/a", type: "tmpfs", uidMappings: [{}] }],
+    "mounts[0].uidMappings is not supported yet",
+  );
   refuses("mounts", [{ destination: "/a", type: "tmpfs", options: ["remount"] }], '"remount" is not supported');
   refuses("mounts", [{ destination: "/a" }], "mounts[0].type is required");
 });
 
 test("only proc may cover /proc, and only few files in it may be covered: CVE-2019-16884", () => {
-  refuses("mounts", [{ destination: "/proc", type: "tmpfs" }], "mounts[0].destination must not be covered by anything but proc");
-  refuses("mounts", [{ destination: "/x/../proc/./self/attr", type: "tmpfs" }], "mounts[0].destination must not lie inside /proc");
+  refuses(
+    "mounts",
+    [{ destination: "/proc", type: "tmpfs" }],
+    "mounts[0].destination must not be covered by anything but proc",
+  );
+  refuses(
+    "mounts",
+    [{ destination: "/x/../proc/./self/attr", type: "tmpfs" }],
+    "mounts[0].destination must not lie inside /proc",
+  );
   refuses("mounts", [{ destination: "/proc/net/dev", source: "/x", options: ["bind"] }], "must not lie inside /proc");
   equal(parseWith("mounts", [{ destination: "/proc", type: "proc" }]).mounts.length, 1);
   equal(parseWith("mounts", [{ destination: "/proc", source: "/proc", options: ["rbind"] }]).mounts.length, 1);

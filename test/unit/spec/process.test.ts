@@ -37,7 +37,11 @@ test("ids go from 0 to 2^32-2: CVE-2024-40635", () => {
   equal(parseWith("process.user", { uid: 4294967294, gid: 1 }).process.user.uid, 4294967294);
   refuses("process.user", { uid: 4294967295 }, "process.user.uid must be an integer from 0 to 4294967294");
   refuses("process.user", { gid: -1 }, "process.user.gid must be an integer");
-  refuses("process.user", { uid: "0" }, 'process.user.uid must be an integer from 0 to 4294967294: current value is "0"');
+  refuses(
+    "process.user",
+    { uid: "0" },
+    'process.user.uid must be an integer from 0 to 4294967294: current value is "0"',
+  );
   refuses("process.user", { uid: 4294967296 }, "process.user.uid");
   refuses("process.user", { additionalGids: [5, 1.5] }, "process.user.additionalGids[1] must be an integer");
   refuses("process.user", { umask: 512 }, "process.user.umask must be an integer from 0 to 511");
@@ -57,7 +61,9 @@ test("a variable without a name or a value is refused: CVE-2026-57231", () => {
 
 test("capabilities that nobody knows are ignored with a warning, as by runc", () => {
   const spec = parseWith("process.capabilities", {
-    bounding: ["CAP_KILL", "CAP_FUTURE", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["cap_kill"],
+    bounding: ["CAP_KILL", "CAP_FUTURE", "CAP_KILL"],
+    permitted: ["CAP_KILL"],
+    effective: ["cap_kill"],
   });
   deepEqual(spec.process.capabilities.bounding, ["CAP_KILL"]);
   deepEqual(spec.process.capabilities.effective, []);
@@ -66,7 +72,9 @@ test("capabilities that nobody knows are ignored with a warning, as by runc", ()
 
 test("ambient capabilities that the kernel would not raise are left out with a warning", () => {
   const spec = parseWith("process.capabilities", {
-    bounding: ["CAP_KILL", "CAP_CHOWN"], permitted: ["CAP_KILL", "CAP_CHOWN"], inheritable: ["CAP_KILL"],
+    bounding: ["CAP_KILL", "CAP_CHOWN"],
+    permitted: ["CAP_KILL", "CAP_CHOWN"],
+    inheritable: ["CAP_KILL"],
     ambient: ["CAP_KILL", "CAP_CHOWN"],
   });
   deepEqual(spec.process.capabilities.ambient, ["CAP_KILL"]);
@@ -74,8 +82,16 @@ test("ambient capabilities that the kernel would not raise are left out with a w
 });
 
 test("sets that capset(2) would refuse are refused before", () => {
-  refuses("process.capabilities", { effective: ["CAP_KILL"] }, "process.capabilities.effective must not have more than");
-  refuses("process.capabilities", { inheritable: ["CAP_KILL"] }, "process.capabilities.inheritable must not have more than");
+  refuses(
+    "process.capabilities",
+    { effective: ["CAP_KILL"] },
+    "process.capabilities.effective must not have more than",
+  );
+  refuses(
+    "process.capabilities",
+    { inheritable: ["CAP_KILL"] },
+    "process.capabilities.inheritable must not have more than",
+  );
 });
 
 test("no capabilities at all means none, and is said", () => {
@@ -97,8 +113,16 @@ const limit = (type: string, soft: number, hard: number) => ({ type, soft, hard 
 
 test("limits are known, ordered and given once", () => {
   refuses("process.rlimits", [limit("RLIMIT_X", 1, 1)], "process.rlimits[0].type must be a limit of getrlimit(2)");
-  refuses("process.rlimits", [limit("RLIMIT_CPU", 2, 1)], "process.rlimits[0].soft must be at most the hard limit 1: current value is 2");
-  refuses("process.rlimits", [limit("RLIMIT_CPU", 1, 1), limit("RLIMIT_CPU", 1, 1)], "process.rlimits[1].type must not occur twice");
+  refuses(
+    "process.rlimits",
+    [limit("RLIMIT_CPU", 2, 1)],
+    "process.rlimits[0].soft must be at most the hard limit 1: current value is 2",
+  );
+  refuses(
+    "process.rlimits",
+    [limit("RLIMIT_CPU", 1, 1), limit("RLIMIT_CPU", 1, 1)],
+    "process.rlimits[1].type must not occur twice",
+  );
   refuses("process.rlimits", [{ type: "RLIMIT_CPU", soft: 1 }], "process.rlimits[0].hard is required");
   refuses("process.rlimits", [limit("RLIMIT_CPU", -1, -1)], "process.rlimits[0].soft must be an integer from 0");
 });
@@ -113,7 +137,11 @@ test("a terminal needs a place to come from", () => {
 test("the console has 16 bits for each of its sizes", () => {
   deepEqual(parseWith("process.consoleSize", { width: 80, height: 24 }).process.consoleSize, { width: 80, height: 24 });
   equal(parseWith("process.consoleSize", { width: 0, height: 0 }).process.consoleSize, undefined);
-  refuses("process.consoleSize", { width: 65536, height: 24 }, "process.consoleSize.width must be an integer from 0 to 65535");
+  refuses(
+    "process.consoleSize",
+    { width: 65536, height: 24 },
+    "process.consoleSize.width must be an integer from 0 to 65535",
+  );
 });
 
 test("the score of the OOM killer has the range of the kernel", () => {
@@ -155,6 +183,10 @@ test("the file of exec speaks of its own properties", () => {
 test("warnings about the file of exec are said once, however often it is read", () => {
   const warnings: string[] = [];
   const rlimits = '[{"type":"RLIMIT_AS","soft":1,"hard":18446744073709551615}]';
-  parseProcessFile(`{"args":["a"],"cwd":"/","capabilities":{"bounding":["X"]},"rlimits":${rlimits}}`, undefined, warnings);
+  parseProcessFile(
+    `{"args":["a"],"cwd":"/","capabilities":{"bounding":["X"]},"rlimits":${rlimits}}`,
+    undefined,
+    warnings,
+  );
   equal(warnings.length, 1);
 });

@@ -5,9 +5,15 @@ import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 test("an error begins with the JSON path, and says what is and what should be", () => {
   const object = { destination: "proc", list: ["a", 1], size: 1.5, flag: "yes" };
-  throws(() => read.absolutePathIn(object, "destination", "mounts[2]"), 'mounts[2].destination must be an absolute path: current value is "proc"');
+  throws(
+    () => read.absolutePathIn(object, "destination", "mounts[2]"),
+    'mounts[2].destination must be an absolute path: current value is "proc"',
+  );
   throws(() => read.stringsIn(object, "list", "mounts[2]"), "mounts[2].list[1] must be a string: current value is 1");
-  throws(() => read.integerIn(object, "size", "x", read.UINT32), "x.size must be an integer from 0 to 4294967295: current value is 1.5");
+  throws(
+    () => read.integerIn(object, "size", "x", read.UINT32),
+    "x.size must be an integer from 0 to 4294967295: current value is 1.5",
+  );
   throws(() => read.booleanIn(object, "flag", ""), 'flag must be true or false: current value is "yes"');
   throws(() => read.objectIn(object, "list", ""), "list must be an object: current value is an array");
   throws(() => read.arrayIn({ a: {} }, "a", ""), "a must be an array: current value is an object");
@@ -51,17 +57,32 @@ test("64 bits are exact", () => {
   equal(read64('{"a":18446744073709551614}'), 18446744073709551614n);
   equal(read64('{"a":1.8446744073709551615e19}'), 18446744073709551615n);
   equal(read64('{"a":7}'), 7n);
-  throws(() => read64('{"a":18446744073709551616}'), "from 0 to 18446744073709551615: current value is 18446744073709551616");
+  throws(
+    () => read64('{"a":18446744073709551616}'),
+    "from 0 to 18446744073709551615: current value is 18446744073709551616",
+  );
   throws(() => read64('{"a":1e999}'), "a must be an integer that fits its field");
   throws(() => read64('{"a":-1}'), "from 0 to");
-  equal(readDocument('{"a":-9223372036854775808}', (object) => read.int64In(object, "a", "")), -(2n ** 63n));
-  throws(() => readDocument('{"a":9223372036854775808}', (object) => read.int64In(object, "a", "")), "to 9223372036854775807");
+  equal(
+    readDocument('{"a":-9223372036854775808}', (object) => read.int64In(object, "a", "")),
+    -(2n ** 63n),
+  );
+  throws(
+    () => readDocument('{"a":9223372036854775808}', (object) => read.int64In(object, "a", "")),
+    "to 9223372036854775807",
+  );
 });
 
 test("NUL is refused wherever it stands, with its place", () => {
-  throws(() => readDocument('{"a":{"b":["x\\u0000"]}}', (object) => object), 'a.b[0] must not contain NUL: current value is "x\\u0000"');
+  throws(
+    () => readDocument('{"a":{"b":["x\\u0000"]}}', (object) => object),
+    'a.b[0] must not contain NUL: current value is "x\\u0000"',
+  );
   throws(() => readDocument('{"a":{"b\\u0000":1}}', (object) => object), "a must not contain NUL");
-  deepEqual(readDocument('{"a":"\\\\u0000"}', (object) => object), { a: "\\u0000" });
+  deepEqual(
+    readDocument('{"a":"\\\\u0000"}', (object) => object),
+    { a: "\\u0000" },
+  );
 });
 
 test("a quoted text is one short line without what a terminal obeys", () => {

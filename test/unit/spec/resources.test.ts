@@ -12,9 +12,15 @@ const R = "linux.resources";
 
 test("an empty or zero value asks for nothing", () => {
   const nothing = {
-    memory: {}, cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "", realtimeRuntime: 0, realtimePeriod: 0 },
-    blockIO: { weight: 0, leafWeight: 0, weightDevice: [] }, pids: {}, hugepageLimits: [], rdma: {}, unified: {},
-    network: { classID: 0, priorities: [] }, devices: [],
+    memory: {},
+    cpu: { shares: 0, quota: 0, period: 0, cpus: "", mems: "", realtimeRuntime: 0, realtimePeriod: 0 },
+    blockIO: { weight: 0, leafWeight: 0, weightDevice: [] },
+    pids: {},
+    hugepageLimits: [],
+    rdma: {},
+    unified: {},
+    network: { classID: 0, priorities: [] },
+    devices: [],
   };
   deepEqual(written(nothing), []);
   deepEqual(written({ memory: null, cpu: null }), []);
@@ -39,7 +45,11 @@ for (const [memory, files] of MEMORY) {
 
 test("swap is a limit of both together, so it needs the other and is not lower", () => {
   refuses(`${R}.memory`, { swap: 5 }, `${R}.memory.swap needs a limit of memory too`);
-  refuses(`${R}.memory`, { limit: 10, swap: 5 }, `${R}.memory.swap must be at least the limit of memory 10: current value is 5`);
+  refuses(
+    `${R}.memory`,
+    { limit: 10, swap: 5 },
+    `${R}.memory.swap must be at least the limit of memory 10: current value is 5`,
+  );
   refuses(`${R}.memory`, { limit: -2 }, `${R}.memory.limit must be a number of bytes, or -1 for no limit`);
 });
 
@@ -66,7 +76,15 @@ test("settings of cgroup v1 are ignored with a warning where runc does so, else 
 });
 
 const WEIGHTS: readonly (readonly [shares: number, weight: number])[] = [
-  [1, 1], [2, 1], [3, 2], [512, 59], [1024, 100], [2048, 174], [102400, 4429], [262144, 10000], [999999, 10000],
+  [1, 1],
+  [2, 1],
+  [3, 2],
+  [512, 59],
+  [1024, 100],
+  [2048, 174],
+  [102400, 4429],
+  [262144, 10000],
+  [999999, 10000],
 ];
 
 for (const [shares, weight] of WEIGHTS) {
@@ -103,29 +121,44 @@ test("the limit of tasks: -1 is none, 0 is written as 1 like by runc", () => {
 
 test("weights are BFQ's, or converted for io.weight where that is not in the kernel", () => {
   const { settings } = parseWith(`${R}.blockIO`, {
-    weight: 500, weightDevice: [{ major: 8, minor: 16, weight: 1000 }],
+    weight: 500,
+    weightDevice: [{ major: 8, minor: 16, weight: 1000 }],
   }).cgroup;
   deepEqual(settings, [
     {
-      file: "io.bfq.weight", value: "500", controller: "io", at: `${R}.blockIO.weight`,
+      file: "io.bfq.weight",
+      value: "500",
+      controller: "io",
+      at: `${R}.blockIO.weight`,
       whenMissing: { file: "io.weight", value: "4950" },
     },
     {
-      file: "io.bfq.weight", value: "8:16 1000", controller: "io", at: `${R}.blockIO.weightDevice[0].weight`,
+      file: "io.bfq.weight",
+      value: "8:16 1000",
+      controller: "io",
+      at: `${R}.blockIO.weightDevice[0].weight`,
       whenMissing: { file: "io.weight", value: "8:16 10000" },
     },
   ]);
   refuses(`${R}.blockIO`, { weight: 9 }, `${R}.blockIO.weight must be an integer from 10 to 1000`);
-  refuses(`${R}.blockIO`, { weightDevice: [{ major: 8, minor: 0 }] }, `${R}.blockIO.weightDevice[0].weight is required`);
+  refuses(
+    `${R}.blockIO`,
+    { weightDevice: [{ major: 8, minor: 0 }] },
+    `${R}.blockIO.weightDevice[0].weight is required`,
+  );
 });
 
 test("throttles are lines of io.max", () => {
   const device = { major: 8, minor: 0, rate: 600 };
-  deepEqual(written({ blockIO: { throttleReadBpsDevice: [device], throttleWriteIOPSDevice: [{ ...device, rate: 0 }] } }), [
-    "io.max = 8:0 rbps=600",
-    "io.max = 8:0 wiops=max",
-  ]);
-  refuses(`${R}.blockIO`, { throttleReadBpsDevice: [{ major: 8 }] }, `${R}.blockIO.throttleReadBpsDevice[0].minor is required`);
+  deepEqual(
+    written({ blockIO: { throttleReadBpsDevice: [device], throttleWriteIOPSDevice: [{ ...device, rate: 0 }] } }),
+    ["io.max = 8:0 rbps=600", "io.max = 8:0 wiops=max"],
+  );
+  refuses(
+    `${R}.blockIO`,
+    { throttleReadBpsDevice: [{ major: 8 }] },
+    `${R}.blockIO.throttleReadBpsDevice[0].minor is required`,
+  );
 });
 
 test("huge pages are limited in use, and in reservations where the kernel can", () => {
@@ -169,13 +202,16 @@ test("unified names files of the container's cgroup and no others: GHSA-5g49-rx9
 });
 
 test("rules of devices: absent means all, -1 too", () => {
-  deepEqual(parseWith(`${R}.devices`, [
-    { allow: false, access: "rwm" },
-    { allow: true, type: "c", major: 1, minor: -1, access: "mr" },
-  ]).cgroup.devices, [
-    { allow: false, type: "a", major: undefined, minor: undefined, read: true, write: true, mknod: true },
-    { allow: true, type: "c", major: 1, minor: undefined, read: true, write: false, mknod: true },
-  ]);
+  deepEqual(
+    parseWith(`${R}.devices`, [
+      { allow: false, access: "rwm" },
+      { allow: true, type: "c", major: 1, minor: -1, access: "mr" },
+    ]).cgroup.devices,
+    [
+      { allow: false, type: "a", major: undefined, minor: undefined, read: true, write: true, mknod: true },
+      { allow: true, type: "c", major: 1, minor: undefined, read: true, write: false, mknod: true },
+    ],
+  );
   refuses(`${R}.devices`, [{ allow: true, access: "" }], `${R}.devices[0].access must be made of r, w and m`);
   refuses(`${R}.devices`, [{ allow: true }], `${R}.devices[0].access must be made of r, w and m`);
   refuses(`${R}.devices`, [{ allow: true, access: "rx" }], `${R}.devices[0].access must be made of r, w and m`);

@@ -15,7 +15,10 @@ function seccomp(raw: Json): Seccomp {
 test("an action of ERRNO or TRACE gives EPERM where the profile names no number", () => {
   deepEqual(seccomp({ defaultAction: "SCMP_ACT_ERRNO" }).defaultAction, { kind: "errno", value: 1 });
   deepEqual(seccomp({ defaultAction: "SCMP_ACT_TRACE" }).defaultAction, { kind: "trace", value: 1 });
-  deepEqual(seccomp({ defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 38 }).defaultAction, { kind: "errno", value: 38 });
+  deepEqual(seccomp({ defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 38 }).defaultAction, {
+    kind: "errno",
+    value: 38,
+  });
 });
 
 test("KILL is KILL_THREAD, as in libseccomp", () => {
@@ -25,8 +28,16 @@ test("KILL is KILL_THREAD, as in libseccomp", () => {
 });
 
 test("a number for an action that has no use for it is refused: the specification wants so", () => {
-  refuses(S, { defaultAction: "SCMP_ACT_ALLOW", defaultErrnoRet: 1 }, `${S}.defaultErrnoRet has no meaning for SCMP_ACT_ALLOW`);
-  refuses(S, { defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 4096 }, `${S}.defaultErrnoRet must be an integer from 0 to 4095`);
+  refuses(
+    S,
+    { defaultAction: "SCMP_ACT_ALLOW", defaultErrnoRet: 1 },
+    `${S}.defaultErrnoRet has no meaning for SCMP_ACT_ALLOW`,
+  );
+  refuses(
+    S,
+    { defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 4096 },
+    `${S}.defaultErrnoRet must be an integer from 0 to 4095`,
+  );
 });
 
 test("flags become bits, and no list means SPEC_ALLOW as for runc", () => {
@@ -46,7 +57,11 @@ test("WAIT_KILLABLE_RECV without a listener is left out with a warning: the kern
 
 test("notifications are not done, and said so", () => {
   refuses(S, { defaultAction: "SCMP_ACT_NOTIFY" }, `${S}.defaultAction "SCMP_ACT_NOTIFY" is not supported yet`);
-  refuses(S, { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["a"], action: "SCMP_ACT_NOTIFY" }] }, `${S}.syscalls[0].action "SCMP_ACT_NOTIFY"`);
+  refuses(
+    S,
+    { defaultAction: "SCMP_ACT_ALLOW", syscalls: [{ names: ["a"], action: "SCMP_ACT_NOTIFY" }] },
+    `${S}.syscalls[0].action "SCMP_ACT_NOTIFY"`,
+  );
   refuses(S, { defaultAction: "SCMP_ACT_ALLOW", listenerPath: "/s" }, `${S}.listenerPath is not supported yet`);
 });
 
@@ -57,7 +72,9 @@ test("rules keep their names and arguments", () => {
       architectures: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_X86_64"],
       syscalls: [
         {
-          names: ["clone"], action: "SCMP_ACT_ERRNO", errnoRet: 38,
+          names: ["clone"],
+          action: "SCMP_ACT_ERRNO",
+          errnoRet: 38,
           args: [{ index: 0, value: 2114060288, valueTwo: 7, op: "SCMP_CMP_MASKED_EQ" }],
         },
       ],
@@ -84,7 +101,10 @@ test("arguments are exact to 64 bits", () => {
   });
   const text = JSON.stringify(whole).replace("4711", "18446744073709551615");
   equal(parseSpec(text, "/b").seccomp?.rules[0]?.args[0]?.value, 18446744073709551615n);
-  throws(() => parseSpec(text.replace("1615", "1616"), "/b"), `${S}.syscalls[0].args[0].value must be an integer from 0`);
+  throws(
+    () => parseSpec(text.replace("1615", "1616"), "/b"),
+    `${S}.syscalls[0].args[0].value must be an integer from 0`,
+  );
 });
 
 test("a rule is whole", () => {
@@ -93,11 +113,21 @@ test("a rule is whole", () => {
   rule({ action: "SCMP_ACT_LOG" }, ".names must have at least one system call");
   rule({ names: ["a"] }, ".action is required");
   rule({ names: ["a"], action: "allow" }, ".action must be an action such as SCMP_ACT_ERRNO");
-  rule({ names: ["a"], action: "SCMP_ACT_LOG", args: [{ index: 6, value: 0, op: "SCMP_CMP_EQ" }] }, ".args[0].index must be an integer from 0 to 5");
+  rule(
+    { names: ["a"], action: "SCMP_ACT_LOG", args: [{ index: 6, value: 0, op: "SCMP_CMP_EQ" }] },
+    ".args[0].index must be an integer from 0 to 5",
+  );
   rule({ names: ["a"], action: "SCMP_ACT_LOG", args: [{ index: 0, op: "SCMP_CMP_EQ" }] }, ".args[0].value is required");
-  rule({ names: ["a"], action: "SCMP_ACT_LOG", args: [{ index: 0, value: 0, op: "EQ" }] }, ".args[0].op must be an operator");
+  rule(
+    { names: ["a"], action: "SCMP_ACT_LOG", args: [{ index: 0, value: 0, op: "EQ" }] },
+    ".args[0].op must be an operator",
+  );
   refuses(S, { syscalls: [{ names: ["a"], action: "SCMP_ACT_LOG" }] }, `${S}.defaultAction is required`);
-  refuses(S, { defaultAction: "SCMP_ACT_ALLOW", architectures: ["x86"] }, `${S}.architectures[0] must be an architecture`);
+  refuses(
+    S,
+    { defaultAction: "SCMP_ACT_ALLOW", architectures: ["x86"] },
+    `${S}.architectures[0] must be an architecture`,
+  );
 });
 
 test("an empty profile is none, as for runc", () => {

@@ -11,7 +11,12 @@ test("a Spec is total: what config.json leaves out is there", () => {
   deepEqual(spec.mounts, []);
   deepEqual(spec.annotations, {});
   deepEqual(spec.hooks, {
-    prestart: [], createRuntime: [], createContainer: [], startContainer: [], poststart: [], poststop: [],
+    prestart: [],
+    createRuntime: [],
+    createContainer: [],
+    startContainer: [],
+    poststart: [],
+    poststop: [],
   });
   deepEqual(spec.cgroup, { path: undefined, settings: [], devices: [] });
   equal(spec.seccomp, undefined);
@@ -27,7 +32,9 @@ test("the version of the specification is needed, and one that can be read", () 
 
 test("the root is relative to the bundle", () => {
   deepEqual(parseWith("root", { path: "rootfs", readonly: true }).root, {
-    path: "/bundles/box/rootfs", readonly: true, overlay: undefined,
+    path: "/bundles/box/rootfs",
+    readonly: true,
+    overlay: undefined,
   });
   equal(parseWith("root", { path: "/r/" }).root.path, "/r");
   refuses("root", undefined, "root is required");
@@ -35,7 +42,12 @@ test("the root is relative to the bundle", () => {
 });
 
 test("hooks run a file by its absolute path, with its own name as first argument", () => {
-  const { hooks } = parseWith("hooks", { poststop: [{ path: "/bin/x", timeout: 5 }, { path: "/y", args: ["y", "z"], env: ["A=1"] }] });
+  const { hooks } = parseWith("hooks", {
+    poststop: [
+      { path: "/bin/x", timeout: 5 },
+      { path: "/y", args: ["y", "z"], env: ["A=1"] },
+    ],
+  });
   deepEqual(hooks.poststop, [
     { path: "/bin/x", args: ["/bin/x"], env: [], timeout: 5 },
     { path: "/y", args: ["y", "z"], env: ["A=1"], timeout: undefined },
@@ -46,9 +58,12 @@ test("hooks run a file by its absolute path, with its own name as first argument
 });
 
 test("annotations are strings by free names", () => {
-  deepEqual(Object.entries(parseSpec(JSON.stringify(config("annotations", { "a/b": "c\nd" })).replace("a/b", "__proto__"), "/b").annotations), [
-    ["__proto__", "c\nd"],
-  ]);
+  deepEqual(
+    Object.entries(
+      parseSpec(JSON.stringify(config("annotations", { "a/b": "c\nd" })).replace("a/b", "__proto__"), "/b").annotations,
+    ),
+    [["__proto__", "c\nd"]],
+  );
   refuses("annotations", { a: 1 }, 'annotations["a"] must be a string: current value is 1');
 });
 
@@ -86,7 +101,10 @@ test("the example is a config.json, rootless or not", () => {
     uidMappings: [{ containerID: 0, hostID: 1000, size: 1 }],
     gidMappings: [{ containerID: 0, hostID: 100, size: 1 }],
   });
-  deepEqual(rootless.namespaces.map(({ type }) => type), ["pid", "ipc", "uts", "mount", "cgroup", "user"]);
+  deepEqual(
+    rootless.namespaces.map(({ type }) => type),
+    ["pid", "ipc", "uts", "mount", "cgroup", "user"],
+  );
   deepEqual(rootless.cgroup.devices, []);
   const at = (path: string) => rootless.mounts.find(({ destination }) => destination === path);
   equal(at("/sys")?.bind, "recursive");
@@ -100,10 +118,14 @@ test("rootless leaves the config it is given alone", () => {
 });
 
 test("the devices and links of every container are those of the specification", () => {
-  deepEqual(DEFAULT_DEVICES.map(({ path, major, minor }) => `${path} ${major}:${minor}`), [
-    "/dev/null 1:3", "/dev/zero 1:5", "/dev/full 1:7", "/dev/random 1:8", "/dev/urandom 1:9", "/dev/tty 5:0",
+  deepEqual(
+    DEFAULT_DEVICES.map(({ path, major, minor }) => `${path} ${major}:${minor}`),
+    ["/dev/null 1:3", "/dev/zero 1:5", "/dev/full 1:7", "/dev/random 1:8", "/dev/urandom 1:9", "/dev/tty 5:0"],
+  );
+  deepEqual(DEV_SYMLINKS.map(({ path, target }) => `${path} ${target}`).slice(0, 2), [
+    "/dev/fd /proc/self/fd",
+    "/dev/stdin /proc/self/fd/0",
   ]);
-  deepEqual(DEV_SYMLINKS.map(({ path, target }) => `${path} ${target}`).slice(0, 2), ["/dev/fd /proc/self/fd", "/dev/stdin /proc/self/fd/0"]);
 });
 
 test("a mount on / and a terminal without a place are found by the rules", () => {

@@ -129,6 +129,12 @@ calls! {
         Ok(if_any(fs::unlinkat(base(dir), path, AtFlags::from_bits_retain(flags)))?.is_some())
     }
 
+    /// Removes the file or directory `name` with all that is in it, by descriptors, through no link and into no other mount;
+    /// fine if there is none. Natively, because names need not be text and trees may be deeper than the engine's stack.
+    fn removeTree(dir: Dir, name: CString) -> () {
+        super::tree::remove(base(dir), &name)
+    }
+
     /// `renameat2(2)`.
     fn renameat2(from: Dir, oldName: CString, to: Dir, newName: CString, flags: u32) -> () {
         Ok(fs::renameat_with(base(from), oldName, base(to), newName, RenameFlags::from_bits_retain(flags))?)

@@ -16,6 +16,7 @@ pub mod results;
 mod signals;
 mod sockets;
 mod terminal;
+mod tree;
 pub mod value;
 
 use qjs_sys as q;

@@ -1,0 +1,17 @@
+/** Looking at text character by character: regular expressions are not for outside text, and not in the engine. */
+
+/** Whether all characters of `text` pass, as in an array. */
+export function everyCharacter(text: string, passes: (character: string) => boolean): boolean {
+  for (const character of text) if (!passes(character)) return false;
+  return true;
+}
+
+/** Of ASCII only. */
+export function isDigit(character: string): boolean {
+  return character >= "0" && character <= "9" && character.length === 1;
+}
+
+/** Whether `text` is digits, and at least one. */
+export function isDigits(text: string): boolean {
+  return text !== "" && everyCharacter(text, isDigit);
+}
