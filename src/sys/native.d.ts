@@ -61,7 +61,7 @@ export interface Native {
   getcwd(): string;
   /** `umask(2)`; gives the old one. */
   umask(mode: number): number;
-  /** Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes. */
+  /** Reads a file to its end as text; at most `limit` bytes. */
   readText(fd: Fd, limit: number): string;
   /** Reads a file to its end; at most `limit` bytes. */
   readBytes(fd: Fd, limit: number): Uint8Array;

@@ -4,7 +4,7 @@
 //! fails with EROFS, now and later, and no path leads to the mount. It happens before the engine starts: an engine that
 //! has run already would cost as much again.
 
-use crate::sys::{errno::Errno, mounts::make_readonly, process::run_file};
+use crate::sys::{errno::Errno, mounts::make_readonly, process::run_file, text::Text};
 use rustix::{
     fs::{CWD, StatVfsMountFlags, fstatvfs, readlinkat},
     mount::{OpenTreeFlags, open_tree},
@@ -25,9 +25,10 @@ const OWN_FILE: &CStr = c"/proc/self/exe";
 
 /// Returns where no container will see the process, where it is protected, or where it cannot be (without CAP_SYS_ADMIN):
 /// the program asks before it makes a container. Else the process becomes the protected one.
-pub fn protect(args: &[String], env: &[String]) {
-    let entering = args.iter().any(|arg| ENTERING.contains(&arg.as_str()));
-    if entering && !env.iter().any(|entry| entry.starts_with(MARK)) && !is_protected() {
+pub fn protect(args: &[Text], env: &[Text]) {
+    let entering = args.iter().any(|arg| arg.as_str().is_some_and(|word| ENTERING.contains(&word)));
+    let marked = env.iter().any(|entry| entry.0.starts_with(MARK.as_bytes()));
+    if entering && !marked && !is_protected() {
         let _ = again(args, env);
     }
 }
@@ -44,14 +45,14 @@ fn is_protected() -> bool {
         .is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-fn again(args: &[String], env: &[String]) -> Result<(), Errno> {
+fn again(args: &[Text], env: &[Text]) -> Result<(), Errno> {
     let original = readlinkat(CWD, OWN_FILE, Vec::new())?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let copy: OwnedFd = open_tree(CWD, OWN_FILE, flags)?;
     make_readonly(copy.as_fd())?;
     let mut mark = MARK.as_bytes().to_vec();
     mark.extend_from_slice(original.as_bytes());
-    let list = |texts: &[String]| texts.iter().filter_map(|text| CString::new(text.as_str()).ok()).collect::<Vec<_>>();
+    let list = |texts: &[Text]| texts.iter().filter_map(|text| CString::new(text.0.clone()).ok()).collect::<Vec<_>>();
     let mut env = list(env);
     env.extend(CString::new(mark));
     run_file(copy.as_fd(), &list(args), &env)

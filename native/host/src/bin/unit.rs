@@ -1,7 +1,7 @@
 //! `tsrun-unit FILE.qbc ARG...`: runs a compiled bundle of unit tests in the engine that ships.
 
 use std::{env, fs, process::ExitCode};
-use tsrun_host::sys::{engine, modules::Module};
+use tsrun_host::sys::{engine, modules::Module, text::Text};
 
 fn main() -> ExitCode {
     let Some(path) = env::args().nth(1) else {
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     match fs::read(&path) {
         Ok(code) => {
             let modules: &'static [Module] = Box::leak(Box::new([("main", &*Box::leak(code.into_boxed_slice()))]));
-            ExitCode::from(engine::run(modules, env::args().skip(1).collect(), Vec::new()))
+            ExitCode::from(engine::run(modules, env::args_os().skip(1).map(Text::from).collect(), Vec::new()))
         }
         Err(error) => {
             eprintln!("tsrun-unit: cannot read {path}: {error}");

@@ -2,6 +2,7 @@
 
 use super::{
     errno::Errno,
+    text::Text,
     value::{Bytes, Fd},
 };
 use crate::calls;
@@ -41,10 +42,9 @@ fn write_all(fd: Fd, mut bytes: &[u8]) -> Result<(), Errno> {
 }
 
 calls! {
-    /// Reads a file to its end as UTF-8 (what is not becomes U+FFFD); at most `limit` bytes.
-    fn readText(fd: Fd, limit: u64) -> String {
-        let bytes = read_all(fd, limit)?;
-        Ok(String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
+    /// Reads a file to its end as text; at most `limit` bytes.
+    fn readText(fd: Fd, limit: u64) -> Text {
+        Ok(Text(read_all(fd, limit)?))
     }
 
     /// Reads a file to its end; at most `limit` bytes.

@@ -6,6 +6,7 @@ use super::{
     fd,
     modules::{self, Module},
     results::Ret,
+    text::Text,
     value::Context,
 };
 use crate::protect::protect;
@@ -33,7 +34,7 @@ extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut c_void) -> c_in
 /// Runs the program: calls the export `main(native, args, env)` of the module `main` and gives the exit status that it
 /// answers. An exception that it lets out is a defect of the program: its text and stack are printed, the status is 70.
 #[must_use]
-pub fn run(modules: &'static [Module], args: Vec<String>, env: Vec<String>) -> u8 {
+pub fn run(modules: &'static [Module], args: Vec<Text>, env: Vec<Text>) -> u8 {
     let Some(roots) = arena::roots().or_else(|| boot(modules, &["main"])) else { return 70 };
     fd::restore(roots.fd_class);
     // SAFETY: the roots are those of a living engine.
@@ -138,7 +139,7 @@ unsafe fn intrinsics(context: Context) {
 
 /// # Safety
 /// `roots` must be those of a living engine.
-unsafe fn call_main(roots: &Roots, args: Vec<String>, env: Vec<String>) -> q::JSValue {
+unsafe fn call_main(roots: &Roots, args: Vec<Text>, env: Vec<Text>) -> q::JSValue {
     let context = roots.context;
     // SAFETY: the caller vouches for `context`.
     let mut arguments = [roots.native, unsafe { args.give(context) }, q::JS_UNDEFINED];
@@ -222,12 +223,16 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *co
     // SAFETY: the C library vouches for both.
     let args = unsafe { strings(argument_list, usize::try_from(count).unwrap_or(0)) };
     if let (None, [_, option, path]) = (arena::roots(), args.as_slice())
-        && option == "--store-heap"
+        && option.as_str() == Some("--store-heap")
     {
-        return store(modules, path).into();
+        return store(modules, path.as_str().unwrap_or_default()).into();
     }
-    let env: Vec<String> = std::env::vars_os()
-        .map(|(name, value)| format!("{}={}", name.to_string_lossy(), value.to_string_lossy()))
+    let env: Vec<Text> = std::env::vars_os()
+        .map(|(mut name, value)| {
+            name.push("=");
+            name.push(value);
+            Text::from(name)
+        })
         .collect();
     protect(&args, &env);
     run(modules, args, env).into()
@@ -235,7 +240,7 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *co
 
 /// # Safety
 /// `list` must point to `count` strings that end in NUL.
-unsafe fn strings(list: *const *const c_char, count: usize) -> Vec<String> {
+unsafe fn strings(list: *const *const c_char, count: usize) -> Vec<Text> {
     (0..count)
         .map(|index| {
             // SAFETY: within the list.
@@ -243,7 +248,7 @@ unsafe fn strings(list: *const *const c_char, count: usize) -> Vec<String> {
             // SAFETY: as above.
             let text = unsafe { place.read() };
             // SAFETY: the caller vouches for the strings.
-            unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
+            Text::from(unsafe { CStr::from_ptr(text) })
         })
         .collect()
 }

@@ -2,6 +2,7 @@
 
 use super::{
     errno::Errno,
+    text::Text,
     value::{Dir, Fd, base},
 };
 use crate::{calls, record};
@@ -115,8 +116,8 @@ calls! {
     }
 
     /// `readlinkat(2)`; with an empty path the link that `dir` is (O_PATH|O_NOFOLLOW).
-    fn readlinkat(dir: Dir, path: CString) -> String {
-        Ok(fs::readlinkat(base(dir), path, Vec::new())?.to_string_lossy().into_owned())
+    fn readlinkat(dir: Dir, path: CString) -> Text {
+        Ok(Text(fs::readlinkat(base(dir), path, Vec::new())?.into_bytes()))
     }
 
     /// `unlinkat(2)`; `flags` is AT_REMOVEDIR or 0.
@@ -173,12 +174,13 @@ calls! {
     }
 
     /// The names in a directory, without . and .., in the order of the file system.
-    fn readDirectory(fd: Fd) -> Vec<String> {
+    fn readDirectory(fd: Fd) -> Vec<Text> {
         let mut names = Vec::new();
         for entry in fs::Dir::read_from(fd.get())? {
-            let name = entry?.file_name().to_string_lossy().into_owned();
-            if name != "." && name != ".." {
-                names.push(name);
+            let entry = entry?;
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                names.push(Text::from(name));
             }
         }
         Ok(names)
@@ -214,12 +216,12 @@ calls! {
     }
 
     /// `getcwd(2)`, raw: a directory out of reach begins with "(unreachable)", which libc would hide.
-    fn getcwd() -> String {
+    fn getcwd() -> Text {
         let mut buffer = [0_u8; libc::PATH_MAX as usize];
         // SAFETY: the buffer is ours and its length is told.
         let length = unsafe { libc::syscall(libc::SYS_getcwd, buffer.as_mut_ptr(), buffer.len()) };
         let Ok(length) = usize::try_from(length) else { return Err(Errno::last()) };
-        Ok(String::from_utf8_lossy(buffer.get(..length.saturating_sub(1)).unwrap_or_default()).into_owned())
+        Ok(Text(buffer.get(..length.saturating_sub(1)).unwrap_or_default().to_vec()))
     }
 
     /// `umask(2)`; gives the old one.

@@ -16,6 +16,7 @@ pub mod results;
 mod signals;
 mod sockets;
 mod terminal;
+pub mod text;
 mod tree;
 pub mod value;
 

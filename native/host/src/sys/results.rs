@@ -2,6 +2,7 @@
 
 use super::{
     errno::Errno,
+    text::Text,
     value::{Context, Mismatch},
 };
 use qjs_sys as q;
@@ -115,6 +116,17 @@ impl Ret for Vec<u8> {
 }
 
 impl Ret for Vec<String> {
+    fn kind() -> String {
+        "string[]".into()
+    }
+
+    unsafe fn give(self, context: Context) -> q::JSValue {
+        // SAFETY: passed on.
+        unsafe { array(context, self) }
+    }
+}
+
+impl Ret for Vec<Text> {
     fn kind() -> String {
         "string[]".into()
     }

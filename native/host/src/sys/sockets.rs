@@ -1,6 +1,6 @@
 //! Unix sockets: what parent and child say to each other, and descriptors handed over.
 
-use super::{errno::Errno, value::Fd};
+use super::{errno::Errno, text::Text, value::Fd};
 use crate::{calls, record};
 use rustix::net::{
     self, AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer,
@@ -15,7 +15,7 @@ use std::{
 
 record! {
     /// One message: its text (empty when the other side has gone) and the descriptors that came with it.
-    Message { text: String = "text", fds: Vec<OwnedFd> = "fds" }
+    Message { text: Text = "text", fds: Vec<OwnedFd> = "fds" }
 }
 
 fn send(socket: Fd, bytes: &[u8], fds: &[Fd]) -> Result<(), Errno> {
@@ -64,6 +64,6 @@ calls! {
                 fds.extend(rights);
             }
         }
-        Ok(Message { text: String::from_utf8_lossy(&bytes).into_owned(), fds })
+        Ok(Message { text: Text(bytes), fds })
     }
 }

@@ -1,6 +1,7 @@
 //! What a native call may take of the engine's values, and the name that TypeScript has for it. What it gives is in
 //! `results`.
 
+use super::text::bytes_of;
 use qjs_sys as q;
 use std::{
     ffi::{CStr, CString, c_void},
@@ -136,7 +137,7 @@ impl Arg for CString {
             return Err(Mismatch(c"out of memory"));
         }
         // SAFETY: the engine says that `text` has `length` bytes.
-        let bytes = unsafe { slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0)) }.to_vec();
+        let bytes = bytes_of(unsafe { slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0)) });
         // SAFETY: `text` came from the call above and is not used again.
         unsafe { q::JS_FreeCString(context, text) };
         Self::new(bytes).map_err(|_| Mismatch(c"a string must not contain NUL"))

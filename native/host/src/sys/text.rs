@@ -1,0 +1,105 @@
+//! Text from outside, whose bytes need not be UTF-8: file names, arguments, the environment. A byte that is not UTF-8
+//! becomes one of the lone surrogates U+DC80 to U+DCFF, which no text has, and the same byte again on its way back: what is
+//! passed on is passed on unchanged.
+
+use super::{results::Ret, value::Context};
+use qjs_sys as q;
+use std::ffi::{CStr, OsString};
+use std::os::unix::ffi::OsStringExt;
+
+/// Bytes that are a string to the program.
+pub struct Text(pub Vec<u8>);
+
+impl From<&CStr> for Text {
+    fn from(text: &CStr) -> Self {
+        Self(text.to_bytes().to_vec())
+    }
+}
+
+impl From<OsString> for Text {
+    fn from(text: OsString) -> Self {
+        Self(text.into_vec())
+    }
+}
+
+impl Text {
+    /// The text where it is UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+}
+
+impl Ret for Text {
+    fn kind() -> String {
+        "string".into()
+    }
+
+    unsafe fn give(self, context: Context) -> q::JSValue {
+        if self.as_str().is_some() {
+            // SAFETY: the caller vouches for `context`; the engine copies.
+            return unsafe { q::JS_NewStringLen(context, self.0.as_ptr().cast(), self.0.len() as q::size_t) };
+        }
+        let units = units(&self.0);
+        // SAFETY: as above.
+        unsafe { q::JS_NewStringUTF16(context, units.as_ptr(), units.len() as q::size_t) }
+    }
+}
+
+fn units(bytes: &[u8]) -> Vec<u16> {
+    let mut units = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        units.extend(chunk.valid().encode_utf16());
+        units.extend(chunk.invalid().iter().map(|byte| 0xdc00 + u16::from(*byte)));
+    }
+    units
+}
+
+/// The engine's UTF-8 of a string, in which a lone surrogate has three bytes, with those of `units` as the bytes they were.
+#[must_use]
+pub fn bytes_of(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        // U+DC80 to U+DCFF are ED B2 80 to ED B3 BF.
+        if let [0xed, second @ (0xb2 | 0xb3), third @ 0x80..=0xbf, after @ ..] = rest {
+            bytes.push(((second & 1) << 6) | (third & 0x3f) | 0x80);
+            rest = after;
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{bytes_of, units};
+
+    /// What the engine makes of UTF-16 when it writes UTF-8: a lone surrogate is written like any other unit.
+    fn encoded(units: &[u16]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for unit in char::decode_utf16(units.iter().copied()) {
+            match unit {
+                Ok(character) => bytes.extend(character.to_string().bytes()),
+                Err(lone) => {
+                    let unit = lone.unpaired_surrogate();
+                    bytes.extend([0xed, 0x80 | ((unit >> 6) & 0x3f) as u8, 0x80 | (unit & 0x3f) as u8]);
+                }
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn every_byte_comes_back_as_it_was() {
+        for text in
+            [&b"plain"[..], b"\xff", b"a\x80\xc3\xa4\xfez", "\u{1f600}".as_bytes(), b"\xed\xb2\x80", b"\xf0\x9f"]
+        {
+            assert_eq!(bytes_of(&encoded(&units(text))), text, "{text:?}");
+        }
+        let all: Vec<u8> = (1..=255).collect();
+        assert_eq!(bytes_of(&encoded(&units(&all))), all);
+    }
+}
