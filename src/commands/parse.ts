@@ -53,18 +53,23 @@ function takeOption(
   flags: readonly Flag[],
   found: Map<string, string[]>,
 ): 0 | 1 {
-  const text = arg.slice(arg.startsWith("--") ? 2 : 1);
-  const equals = text.indexOf("=");
-  const name = equals < 0 ? text : text.slice(0, equals);
-  if (name === "" || name.startsWith("-")) throw new Usage(`bad flag syntax: ${arg}`);
+  const { name, given } = splitOption(arg);
   const flag = flags.find((known) => known.name === name || known.short === name);
   if (flag === undefined && takeBundle(arg, flags, found)) return 0;
   if (flag === undefined) throw new Usage(`flag provided but not defined: -${name}`, { unknown: name });
-  const given = equals < 0 ? undefined : text.slice(equals + 1);
   const value = given ?? (flag.value === undefined ? "true" : next);
   if (value === undefined) throw new Usage(`flag needs an argument: -${name}`);
   note(found, flag.name, checked(flag, name, value));
   return given === undefined && flag.value !== undefined ? 1 : 0;
+}
+
+/** "--name=value", with one dash or two: the value is undefined where there is no "=". */
+function splitOption(arg: string): { readonly name: string; readonly given: string | undefined } {
+  const text = arg.slice(arg.startsWith("--") ? 2 : 1);
+  const equals = text.indexOf("=");
+  const name = equals < 0 ? text : text.slice(0, equals);
+  if (name === "" || name.startsWith("-")) throw new Usage(`bad flag syntax: ${arg}`);
+  return { name, given: equals < 0 ? undefined : text.slice(equals + 1) };
 }
 
 /** What docker's users write as one: `-it`, `-itd`. runc's callers bundle nothing, and other letters are a mistake here too. */

@@ -16,7 +16,7 @@ export interface Flag {
 }
 
 /** Modules with a `run`. */
-export type CommandModule = keyof Modules & `commands-${string}`;
+type CommandModule = keyof Modules & `commands-${string}`;
 
 export interface Command {
   /** One word, or two: `image ls`. */

@@ -99,7 +99,7 @@ export function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
 }
 
 /** The words that containerd and CRI-O match. */
-export function doesNotExist(): Failure {
+function doesNotExist(): Failure {
   return new Failure("container does not exist");
 }
 
@@ -108,7 +108,7 @@ export function lock(sys: Sys, directory: Fd): void {
 }
 
 /** The state in an open directory. Throws a Failure where it is missing or damaged. */
-export function readState(sys: Sys, directory: Fd, id: string): State {
+function readState(sys: Sys, directory: Fd, id: string): State {
   const text = readFileIfAny(sys, directory, STATE_FILE);
   if (text === undefined) throw doesNotExist();
   try {

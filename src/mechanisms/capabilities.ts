@@ -51,7 +51,7 @@ export function setCapabilities({ sys }: Scene, sets: Capabilities): void {
 }
 
 /** 1 << number for each name. There are fewer than 53: a number holds them. */
-export function bitsOf(names: readonly CapName[]): number {
+function bitsOf(names: readonly CapName[]): number {
   let bits = 0;
   for (const name of names) {
     const number = CAPABILITIES.indexOf(name);

@@ -167,7 +167,7 @@ export function readCgroup(sys: Sys, cgroup: Fd, file: string): string {
   return sys.readText(opened, 1 << 20);
 }
 
-export function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: string): void {
+function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: string): void {
   using opened = sys.openat2(cgroup, file, O_WRONLY, 0, STRICT);
   sys.writeOnce(opened, value);
 }

@@ -25,7 +25,7 @@ export interface RawSyscall {
 }
 
 /** A condition: `value` is the mask of SCMP_CMP_MASKED_EQ, `valueTwo` what must be left under it. */
-export interface RawArg {
+interface RawArg {
   readonly index: number;
   readonly value: number;
   readonly valueTwo?: number;

@@ -49,7 +49,7 @@ export interface InitOptions {
 }
 
 /** From root to the process's own identity; `exec` does the same. */
-export function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan {
+function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan {
   yield* planNoNewPrivileges(process);
   // Without no_new_privs, loading a filter needs CAP_SYS_ADMIN, so it comes before the drop; with it, it comes as
   // late as it can: with the call that becomes the process. See seccomp(2).

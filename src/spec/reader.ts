@@ -133,7 +133,7 @@ function missing(object: JsonObject, key: string, at: string): SpecError {
 }
 
 /** `value` as a string. */
-export function asString(value: unknown, at: string): string {
+function asString(value: unknown, at: string): string {
   if (typeof value !== "string") throw mustBe(at, "a string", value);
   return value;
 }

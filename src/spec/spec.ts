@@ -144,7 +144,7 @@ export interface CgroupSetting {
   readonly whenMissing?: "skip" | { readonly file: string; readonly value: string };
 }
 
-export interface Cgroup {
+interface Cgroup {
   /** cgroupsPath as it stands, or undefined: the runtime chooses. */
   readonly path: string | undefined;
   readonly settings: readonly CgroupSetting[];

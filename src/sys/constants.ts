@@ -7,7 +7,6 @@ export const O_RDWR = 0o2;
 export const O_CREAT = 0o100;
 export const O_EXCL = 0o200;
 export const O_NOCTTY = 0o400;
-export const O_TRUNC = 0o1000;
 export const O_APPEND = 0o2000;
 export const O_NONBLOCK = 0o4000;
 export const O_DIRECTORY = 0o200000;
@@ -19,8 +18,6 @@ export const AT_REMOVEDIR = 0x200;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_RECURSIVE = 0x8000;
 export const LOCK_EX = 2;
-export const LOCK_NB = 4;
-export const R_OK = 4;
 export const X_OK = 1;
 
 // linux/openat2.h
@@ -52,7 +49,6 @@ export const MS_SHARED = 1 << 20;
 
 // linux/magic.h
 export const PROC_SUPER_MAGIC = 0x9fa0;
-export const SYSFS_MAGIC = 0x62656572;
 export const CGROUP2_SUPER_MAGIC = 0x63677270;
 export const DEVPTS_SUPER_MAGIC = 0x1cd1;
 export const ST_RDONLY = 1;
@@ -86,9 +82,7 @@ export const POLLOUT = 4;
 export const POLLERR = 8;
 export const POLLHUP = 16;
 
-export const SIGHUP = 1;
 export const SIGKILL = 9;
-export const SIGTERM = 15;
 export const SIGCHLD = 17;
 export const SIGURG = 23;
 export const SIGWINCH = 28;

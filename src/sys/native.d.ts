@@ -1,4 +1,4 @@
-// Made from native/host/src/sys by scripts/build: do not edit.
+// Made from native/host/src/sys by scripts/fix: do not edit.
 
 /** A descriptor with one owner: closed when its scope ends, or by `take` given away. */
 export interface Fd {

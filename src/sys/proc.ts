@@ -2,7 +2,7 @@
  * The process's own entries of /proc, through a private, detached instance: what is mounted on /proc, here or in a
  * container, cannot redirect a write (CVE-2019-16884, CVE-2025-52881).
  */
-import { O_RDONLY, O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV } from "./constants.ts";
+import { O_WRONLY, RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_XDEV } from "./constants.ts";
 import type { Fd, Sys } from "./sys.ts";
 
 const STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
@@ -19,10 +19,4 @@ export function privateProc(sys: Sys, what: "pid" | "all"): Fd {
 export function writeProc(sys: Sys, proc: Fd, path: string, value: string): void {
   using file = sys.openat2(proc, path, O_WRONLY, 0, STRICT);
   sys.writeOnce(file, value);
-}
-
-/** Reads a file below a private procfs. Throws a SysError. */
-export function readProc(sys: Sys, proc: Fd, path: string): string {
-  using file = sys.openat2(proc, path, O_RDONLY, 0, STRICT);
-  return sys.readText(file, 1 << 20);
 }

@@ -8,7 +8,7 @@ export function timestamp(sys: Sys, precise: boolean): string {
 }
 
 /** RFC 3339 from seconds since 1970; the engine has no Date. Days to civil: the era of 400 years begins in March. */
-export function rfc3339(seconds: number, fraction: string): string {
+function rfc3339(seconds: number, fraction: string): string {
   const days = Math.floor(seconds / 86400) + 719468;
   const era = Math.floor(days / 146097);
   const dayOfEra = days - era * 146097;

@@ -5,7 +5,7 @@ import { compileSeccomp } from "../../src/mechanisms/seccomp-compile.ts";
 import type { Circumstances } from "../../src/explain/circumstances.ts";
 import { parseSpec } from "../../src/spec/parse.ts";
 
-export const FACTS: Facts = {
+const FACTS: Facts = {
   kernelRelease: "6.12.0",
   machine: "x86_64",
   euid: 0,

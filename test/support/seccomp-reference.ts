@@ -59,7 +59,7 @@ const IPC_CALLS = new Map([
   [24, "shmctl"],
 ]);
 
-export function toNumber(action: SeccompAction): number {
+function toNumber(action: SeccompAction): number {
   switch (action.kind) {
     case "killProcess":
       return 0x80000000;

@@ -8,7 +8,7 @@ import { ARCH } from "./seccomp-reference.ts";
 export const ALLOW = 0x7fff0000;
 export const allow: SeccompAction = { kind: "allow" };
 export const EPERM: SeccompAction = { kind: "errno", value: 1 };
-const NONE = [0n, 0n, 0n, 0n, 0n, 0n];
+export const NONE = [0n, 0n, 0n, 0n, 0n, 0n];
 
 export function profile(rules: readonly SeccompRule[], more: Partial<Seccomp> = {}): Seccomp {
   return { defaultAction: EPERM, architectures: [], flags: 0, rules, ...more };
@@ -29,4 +29,9 @@ export function filter(
 ): (arch: keyof typeof ARCH, nr: number, ...args: bigint[]) => number {
   const program = decode(compileSeccomp(seccomp, machine));
   return (arch, nr, ...args) => run(program, { arch: ARCH[arch], nr, args: [...args, ...NONE] }).answer;
+}
+
+/** The numbers from `from` on, below `to`. */
+export function* upTo(from: number, to: number): Generator<number> {
+  for (let i = from; i < to; i++) yield i;
 }

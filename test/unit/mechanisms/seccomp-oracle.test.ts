@@ -1,13 +1,13 @@
 import { compileSeccomp, type Machine } from "../../../src/mechanisms/seccomp-compile.ts";
 import { I386 } from "../../../src/mechanisms/syscalls/i386.ts";
 import { X86_64 } from "../../../src/mechanisms/syscalls/x86_64.ts";
-import type { Seccomp, SeccompAction, SeccompArch, SeccompOperator } from "../../../src/spec/spec.ts";
+import type { Seccomp, SeccompAction, SeccompArch, SeccompOperator, SeccompRule } from "../../../src/spec/spec.ts";
 import { decode, run, type SeccompData } from "../../support/bpf-interpreter.ts";
 import { DOCKER_PROFILE } from "../../support/docker-profile.ts";
 import { random } from "../../support/random.ts";
 import { toSeccomp } from "../../support/raw-seccomp.ts";
 import { ARCH, evaluate, X32_BIT } from "../../support/seccomp-reference.ts";
-import { allow, arg, EPERM, profile, rule } from "../../support/seccomp-rules.ts";
+import { allow, arg, EPERM, NONE, profile, upTo } from "../../support/seccomp-rules.ts";
 import { equal, ok, test } from "../../support/unit.ts";
 
 const EDGES = [0n, 1n, 2n, 38n, 2n ** 31n, 2n ** 32n - 1n, 2n ** 32n, 2n ** 32n + 1n, 2n ** 63n, 2n ** 64n - 1n];
@@ -92,10 +92,6 @@ function* everyCall(
       for (const args of argumentsOf(nr)) yield { arch, nr, args };
     }
   }
-}
-
-function* upTo(from: number, to: number): Generator<number> {
-  for (let i = from; i < to; i++) yield i;
 }
 
 test("Docker's profile decides every number as the rules say", () => {

@@ -2,8 +2,8 @@ import { compileSeccomp, unknownNames } from "../../../src/mechanisms/seccomp-co
 import type { SeccompAction } from "../../../src/spec/spec.ts";
 import { DOCKER_PROFILE } from "../../support/docker-profile.ts";
 import { toSeccomp } from "../../support/raw-seccomp.ts";
-import { X32_BIT } from "../../support/seccomp-reference.ts";
-import { ALLOW, allow, arg, EPERM, filter, profile, rule } from "../../support/seccomp-rules.ts";
+import { type ARCH, X32_BIT } from "../../support/seccomp-reference.ts";
+import { ALLOW, allow, arg, EPERM, filter, profile, rule, upTo } from "../../support/seccomp-rules.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 const KILL = 0;

@@ -10,7 +10,7 @@ export type JsonObject = { [key: string]: Json };
 export const BUNDLE = "/bundles/box";
 
 /** What every test starts from; a new copy each time. */
-export function minimal(): JsonObject {
+function minimal(): JsonObject {
   return {
     ociVersion: "1.3.0",
     process: { args: ["sh"], cwd: "/", capabilities: {} },

@@ -124,7 +124,7 @@ unsafe fn argument(count: c_int, values: *mut q::JSValue, index: usize) -> q::JS
 /// The TypeScript declaration of the table.
 #[must_use]
 pub fn declaration() -> String {
-    let mut text = String::from("// Made from native/host/src/sys by scripts/build: do not edit.\n\n");
+    let mut text = String::from("// Made from native/host/src/sys by scripts/fix: do not edit.\n\n");
     text.push_str(fd::DECLARATION);
     text.push_str("\n/** The system calls that the host offers. A call that fails throws a SysError. */\nexport interface Native {\n");
     for call in FAMILIES.iter().flat_map(|family| family.iter()) {
