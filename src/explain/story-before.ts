@@ -1,6 +1,7 @@
 /** The story until there is a child: checks, the state, and the clone. See commands/prepare.ts and container/create.ts. */
 import { CONFIG_FILE, EXEC_FIFO, FILTER_FILE, STATE_FILE } from "../container/paths.ts";
 import { cloneFlags, NAMESPACES } from "../mechanisms/namespaces.ts";
+import { CACHE_FOLDER } from "../mechanisms/seccomp-cache.ts";
 import type { Step } from "../plan/step.ts";
 import { RULES } from "../spec/rules.ts";
 import type { Spec } from "../spec/spec.ts";
@@ -35,7 +36,7 @@ function* tellProtection({ preserveFds }: Circumstances): Telling {
 }
 
 function* tellChecks(all: Circumstances): Telling {
-  const { command, spec, facts, filter, image, configPath } = all;
+  const { command, root, spec, facts, filter, image, configPath } = all;
   if (image !== undefined) {
     yield act("findImage", `find the image ${image.name} in the store, and make a config.json of it`, {
       with: { name: image.name },
@@ -61,10 +62,12 @@ function* tellChecks(all: Circumstances): Telling {
       `compile the seccomp profile into a program for the kernel, of ${sizeOfFilter(filter)}`,
       {
         with: { instructions: filter.length / 8 },
+        details: [
+          `a profile that was compiled before is not even parsed: its program is kept in ${root}/${CACHE_FOLDER}`,
+        ],
       },
     );
   }
-  if (image !== undefined) yield* tellOwnFiles(image);
 }
 
 function* tellOwnFiles({ owned, emptyInput }: ImageOrigin): Telling {
@@ -95,7 +98,7 @@ function* tellForeground({ detach, subreaper }: Circumstances): Telling {
   yield act("collectSignals", "block all signals, to read them from a descriptor when it waits");
 }
 
-function* tellState({ root, id, filter, spec }: Circumstances, steps: number): Telling {
+function* tellState({ root, id, filter, spec, image }: Circumstances, steps: number): Telling {
   const directory = `${root}/${id}`;
   yield act("planSteps", `make the plan, ${steps} steps of parent and init, before the first of them is done`, {
     with: { steps },
@@ -115,6 +118,7 @@ function* tellState({ root, id, filter, spec }: Circumstances, steps: number): T
       "to a temporary file, which is synced to the disk and renamed: whoever reads it finds the old or the new one, never a half",
     ],
   });
+  if (image !== undefined) yield* tellOwnFiles(image);
   const files = filter.length > 0 ? [CONFIG_FILE, FILTER_FILE] : [CONFIG_FILE];
   yield act(
     "keepFiles",

@@ -13,7 +13,7 @@ import type { Seccomp } from "../spec/spec.ts";
 declare const VERSION: string;
 
 /** A name that no container can have. */
-const FOLDER = "~seccomp";
+export const CACHE_FOLDER = "~seccomp";
 /** More profiles than this are no host's daily bread: the folder is emptied and begins anew. */
 const MOST = 64;
 const LIMIT = 4 << 20;
@@ -31,7 +31,7 @@ export function keyOf(profile: string, machine: string): string {
 
 /** The filter of a key that was stored before. Anything that is wrong with the cache is as good as no entry. */
 export function lookUp(sys: Sys, root: string, key: string): Entry | undefined {
-  const file = sys.openIfAny(null, `${root}/${FOLDER}/${sys.hashText(key)}`, O_RDONLY);
+  const file = sys.openIfAny(null, `${root}/${CACHE_FOLDER}/${sys.hashText(key)}`, O_RDONLY);
   if (file === undefined) return undefined;
   using opened = file;
   const bytes = sys.readBytes(opened, LIMIT);
@@ -44,8 +44,8 @@ export function lookUp(sys: Sys, root: string, key: string): Entry | undefined {
 /** Keeps a filter. A cache that cannot be written is no failure. */
 export function store(sys: Sys, root: string, key: string, { flags, program }: Entry): void {
   try {
-    makeDirectories(sys, `${root}/${FOLDER}`, 0o700);
-    using folder = openDirectory(sys, null, `${root}/${FOLDER}`);
+    makeDirectories(sys, `${root}/${CACHE_FOLDER}`, 0o700);
+    using folder = openDirectory(sys, null, `${root}/${CACHE_FOLDER}`);
     const names = sys.readDirectory(folder);
     if (names.length >= MOST) for (const name of names) sys.unlinkIfAny(folder, name, 0);
     const text = sys.bytesOf(key);
