@@ -2,7 +2,8 @@
  * Bundles the program for the engine: `main` and each module that it loads when needed (`sys.load("…")`), with what they
  * share in chunks. Usage: `node --import tsx scripts/bundle.ts OUT`; the modules are written to `OUT/js`.
  */
-import { readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { build } from "esbuild";
 import { ALIASES } from "./aliases.ts";
 
@@ -17,6 +18,16 @@ function lazyModules(): Record<string, string> {
   return entries;
 }
 
+/** Of everything that makes a filter what it is: another compiler must not find the filters of this one. */
+function compilerDigest(): string {
+  const hash = createHash("sha256");
+  const files = readdirSync("src/mechanisms", { recursive: true, encoding: "utf8" }).toSorted();
+  for (const path of files.filter((name) => /^(seccomp|bpf|syscalls\/).*\.ts$/.test(name))) {
+    hash.update(readFileSync(`src/mechanisms/${path}`));
+  }
+  return hash.digest("hex").slice(0, 16);
+}
+
 rmSync(`${out}/js`, { recursive: true, force: true });
 await build({
   entryPoints: lazyModules(),
@@ -29,6 +40,6 @@ await build({
   alias: ALIASES,
   minifySyntax: true,
   chunkNames: "chunk-[hash]",
-  define: { VERSION: JSON.stringify(version) },
+  define: { VERSION: JSON.stringify(version), SECCOMP_COMPILER: JSON.stringify(compilerDigest()) },
   logLevel: "warning",
 });

@@ -28,7 +28,7 @@ export function handOver(
   } catch (error) {
     sys.pidfdSendSignal(created.pidfd, SIGKILL);
     sys.wait(created.state.pid, true);
-    deleteContainer(sys, root, id, true);
+    deleteContainer(sys, root, id, { force: true });
     throw error;
   }
 }

@@ -3,6 +3,6 @@ import { deleteContainer } from "../container/delete.ts";
 import { isSet, type Context, type Parsed } from "./context.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
-  deleteContainer(sys, globals.root, parsed.operands[0] ?? "", isSet(parsed, "force"));
+  deleteContainer(sys, globals.root, parsed.operands[0] ?? "", { force: isSet(parsed, "force") });
   return 0;
 }

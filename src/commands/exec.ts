@@ -3,7 +3,7 @@ import { SIGKILL } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { execIn, type Executed } from "../container/exec.ts";
+import { execIn, refuseStatus, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { readFilter } from "../container/filter.ts";
@@ -21,19 +21,21 @@ import { preservedFds } from "./secure.ts";
 export function run(context: Context, parsed: Parsed): number {
   const { sys, globals } = context;
   const [id = ""] = parsed.operands;
-  using held = openContainer(sys, globals.root, id);
+  const held = openContainer(sys, globals.root, id);
+  refuseStatus(sys, held, isSet(parsed, "ignore-paused"));
   const filter = readFilter(sys, held.directory);
   const spec = filter === undefined ? specOf(sys, held) : specWithout(sys, held);
   const process = processOf(sys, parsed, spec);
   const detach = isSet(parsed, "detach");
   checkTerminal({ process }, parsed, detach);
+  // Nothing of the host is open from here on: see execIn.
+  held[Symbol.dispose]();
   using signals = sys.signalFd();
-  const executed = execIn(sys, held, {
+  const executed = execIn(sys, held.state, {
     process,
-    seccomp: filter === undefined ? undefined : knownSeccomp(filter.flags, () => specOf(sys, held).seccomp),
+    seccomp: filter === undefined ? undefined : knownSeccomp(filter.flags, () => undefined),
     filter: filter?.program ?? new Uint8Array(),
     preserveFds: preservedFds(sys, context.env, parsed),
-    ignorePaused: isSet(parsed, "ignore-paused"),
     cgroup: subCgroup(option(parsed, "cgroup")),
   });
   begin(sys, executed, parsed);

@@ -14,7 +14,7 @@ import { absolutePath, isSet, option, type Context, type Parsed } from "./contex
 import { listenFds, preservedFds } from "./secure.ts";
 
 /** More is no config.json. */
-const CONFIG_LIMIT = 16 << 20;
+const CONFIG_LIMIT = 3 << 20;
 
 /** Reads the bundle and checks the options against it. Throws a Failure or a SpecError; nothing has been changed then. */
 export function prepare(context: Context, parsed: Parsed, start: CreateRequest["start"]): CreateRequest {
@@ -79,7 +79,9 @@ function filtered({ sys, globals }: Context, origin: Origin, machine: string): {
 }
 
 function readConfig(sys: Sys, path: string): string {
-  return attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT));
+  const text = attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT + 1));
+  if (text.length > CONFIG_LIMIT) throw new Failure(`${path} must not be larger than ${CONFIG_LIMIT} bytes`);
+  return text;
 }
 
 /** sd_listen_fds(3): the process gets the sockets of the caller, and is pid 1 as far as it knows. */

@@ -28,7 +28,7 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
   } catch (error) {
     sys.pidfdSendSignal(created.pidfd, SIGKILL);
     sys.wait(created.state.pid, true);
-    deleteContainer(sys, request.root, request.id, true);
+    deleteContainer(sys, request.root, request.id, { force: true });
     throw error;
   }
   if (detach) {
@@ -43,7 +43,7 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
     terminal: created.terminal,
     input: option(parsed, "image") === undefined || isSet(parsed, "interactive"),
   });
-  if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, true);
+  if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, { force: true });
   return code;
 }
 
@@ -56,14 +56,14 @@ function begin(sys: Sys, created: Created, { spec }: CreateRequest): void {
 }
 
 /** `-d --rm`: a process of its own session waits for the end, which a pidfd tells to anybody: pidfd_open(2). */
-function deleteWhenEnded(sys: Sys, { pidfd }: Created, { root, id }: CreateRequest): void {
+function deleteWhenEnded(sys: Sys, { pidfd, state }: Created, { root, id }: CreateRequest): void {
   if (sys.clone3(0, []).pid !== 0) return;
   try {
     sys.setsid();
     using nothing = sys.openat(null, "/dev/null", O_RDWR, 0);
     for (const number of [0, 1, 2]) sys.duplicateTo(nothing, number);
     sys.poll([pidfd], [POLLIN], -1);
-    deleteContainer(sys, root, id, true);
+    deleteContainer(sys, root, id, { force: true, only: state });
   } finally {
     sys.exit(0);
   }

@@ -1,5 +1,5 @@
 /** Making a container's init: clone3(2). */
-import { CLONE_PARENT, CLONE_NEWUSER } from "../sys/constants.ts";
+import { CLONE_PARENT, CLONE_NEWUSER, POLLIN } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
@@ -9,7 +9,7 @@ import { cloneFlags } from "../mechanisms/namespaces.ts";
 import type { Spec } from "../spec/spec.ts";
 import { endInFailure } from "./init.ts";
 import { inPidNamespace, type Joined } from "./join.ts";
-import { receive, tell } from "./protocol.ts";
+import { receive, tell, type Received } from "./protocol.ts";
 
 export interface CloneRequest {
   readonly spec: Spec;
@@ -61,13 +61,20 @@ function clone(sys: Sys, flags: number, cgroup: readonly Fd[]): Made {
 function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: Fd, cgroup: Fd): Made {
   const helper = clone(sys, 0, [cgroup]);
   if (helper.pid === 0) return joinAndClone(sys, spec, theirs, user);
-  const told = receive(sys, channel);
+  const told = receiveFrom(sys, channel, helper.pidfd);
   const { code } = sys.wait(helper.pid, true);
   helper.pidfd[0]?.[Symbol.dispose]();
   if (told?.fd === undefined || told.request === "failed") {
     throw new Failure(told?.text ?? `the helper that joins the user namespace ended with ${code}`);
   }
   return { pid: pidOf(sys, told.fd), pidfd: [told.fd] };
+}
+
+/** What the helper says; undefined where it ends without a word: the channel's other end is open here too. */
+function receiveFrom(sys: Sys, channel: Fd, helper: readonly Fd[]): Received | undefined {
+  sys.poll([channel, ...helper], [POLLIN, POLLIN], -1);
+  const [said = 0] = sys.poll([channel], [POLLIN], 0);
+  return said === 0 ? undefined : receive(sys, channel);
 }
 
 /** The pid as this process sees it: the helper may be in another pid namespace. proc(5), fdinfo of a pidfd. */

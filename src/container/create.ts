@@ -1,5 +1,6 @@
 /** A container comes into being: the parent's side, top to bottom. init.ts is the other. */
-import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL } from "../sys/constants.ts";
+import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL, PR_SET_DUMPABLE } from "../sys/constants.ts";
+import { Failure } from "../sys/failure.ts";
 import { replaceFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
@@ -57,6 +58,7 @@ export interface Created {
 export function createContainer(sys: Sys, request: CreateRequest): Created {
   const { spec, facts, id } = request;
   const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
+  if (spec.seccomp !== undefined && request.filter.length === 0) throw new Failure("the seccomp filter is empty");
   const host = [...planHost(spec, facts, cgroup.path)];
   const init = [
     ...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path }),
@@ -125,6 +127,7 @@ function intentOf(sys: Sys, request: CreateRequest, cgroup: CgroupPlace): State 
     hooks: { poststart: spec.hooks.poststart.length > 0, poststop: spec.hooks.poststop.length > 0 },
     sharesPids: !spec.namespaces.some((namespace) => namespace.type === "pid" && namespace.path === undefined),
     namespaces: namespaceFlags(spec),
+    newKeyring: request.newKeyring,
     owned: request.owned,
   };
 }
@@ -143,6 +146,9 @@ interface Prepared {
 
 function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created {
   const { spec } = request;
+  // A neighbour in a joined namespace must not look into init, nor into its environment, which is the caller's
+  // (CVE-2016-9962): only execve makes it dumpable again.
+  sys.prctl(PR_SET_DUMPABLE, 0, 0);
   const sources = openSources(sys, prepared.steps);
   using joined = openNamespaces(sys, spec.namespaces);
   using fifo = request.start === "fifo" ? makeFifo(sys, prepared.directory) : undefined;

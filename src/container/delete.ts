@@ -3,40 +3,82 @@ import { SIGKILL } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
-import { removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { openCgroup, readCgroup, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { ownCgroup, unifiedMount } from "../facts/probe.ts";
 import { runHooks } from "./hooks.ts";
 import { signalInit } from "./kill.ts";
 import { removeContainer, sweepLeaving } from "./remove.ts";
 import { specOf } from "./start.ts";
-import { isAlive, lock, lockContainer, openContainerDirectory, statusOf, type Held } from "./state.ts";
+import { isAlive, lockDirectory, readState, statusOf, type Held, type State } from "./state.ts";
 
 /**
  * Deletes a stopped container, one that was created and not started, or with `force` any. A missing one is fine with `force`.
- * Throws a Failure.
+ * With `only` another container that has got the same id meanwhile is left alone. Throws a Failure.
  */
-export function deleteContainer(sys: Sys, root: string, id: string, force: boolean): void {
-  let held: Held;
-  try {
-    held = lockContainer(sys, root, id);
-  } catch (error) {
-    if (force) return deleteDamaged(sys, root, id, error);
-    throw error;
-  }
-  using container = held;
-  const status = statusOf(sys, container);
+export function deleteContainer(sys: Sys, root: string, id: string, { force, only }: Deletion): void {
+  const locked = lockIfAny(sys, root, id, force);
+  if (locked === undefined) return sweepLeaving(sys, root, id);
+  using directory = locked;
+  const state = stateIfSound(sys, directory, id, force);
+  if (state === undefined) return deleteWithoutState(sys, root, id);
+  if (only !== undefined && (state.pid !== only.pid || state.created !== only.created)) return;
+  const held: Held = { directory, path: `${root}/${id}`, state, [Symbol.dispose]: () => undefined };
+  const status = statusOf(sys, held);
   if (!force && (status === "running" || status === "paused" || status === "creating")) {
     throw new Failure(`cannot delete container ${id} that is not stopped: ${status}`);
   }
-  const { state } = container;
-  const hooks = state.hooks.poststop ? specOf(sys, container).hooks.poststop : [];
-  if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, container);
-  removeCgroup(sys, state.cgroup, true);
+  const hooks = state.hooks.poststop ? specOf(sys, held).hooks.poststop : [];
+  if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
+  if (state.pid === 0) leaveCgroup(sys, state.cgroup);
+  else removeCgroup(sys, state.cgroup, true);
   removeContainer(sys, root, id, { owned: state.owned });
   try {
     runHooks(sys, hooks, state, "stopped");
   } catch {
     // runtime#runtimeLifecycle: a failing poststop hook is at most a warning, the container is deleted all the same.
+  }
+}
+
+export interface Deletion {
+  readonly force: boolean;
+  readonly only?: Pick<State, "pid" | "created">;
+}
+
+function lockIfAny(sys: Sys, root: string, id: string, force: boolean): Fd | undefined {
+  try {
+    return lockDirectory(sys, root, id);
+  } catch (error) {
+    if (force && isMissing(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined where it is missing or damaged and that is to be mended. */
+function stateIfSound(sys: Sys, directory: Fd, id: string, force: boolean): State | undefined {
+  try {
+    return readState(sys, directory, id);
+  } catch (error) {
+    if (force && error instanceof Failure) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * A create that died before it had written init's pid may not have got as far as its cgroup, which may be another
+ * container's: nothing in it is killed. An init of its own died with its parent.
+ */
+function leaveCgroup(sys: Sys, place: CgroupPlace): void {
+  for (let waited = 0; waited < 1000 && isPopulated(sys, place); waited += 20) sys.sleep(20);
+  if (!isPopulated(sys, place)) removeCgroup(sys, place, false);
+}
+
+function isPopulated(sys: Sys, place: CgroupPlace): boolean {
+  try {
+    using cgroup = openCgroup(sys, place);
+    return readCgroup(sys, cgroup, "cgroup.events").includes("populated 1");
+  } catch (error) {
+    if (isErrno(error, "ENOENT", "ENAMETOOLONG")) return false;
+    throw error;
   }
 }
 
@@ -53,17 +95,7 @@ function waitForEnd(sys: Sys, { state }: Held): void {
  * No state, or a damaged one: nothing in it is believed. The cgroup that a container of this id has by default is emptied and
  * removed, then the directory.
  */
-function deleteDamaged(sys: Sys, root: string, id: string, why: unknown): void {
-  let directory: Fd;
-  try {
-    directory = openContainerDirectory(sys, root, id);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-    return sweepLeaving(sys, root, id);
-  }
-  using opened = directory;
-  lock(sys, opened);
-  if (!isMissing(why) && !(why instanceof Failure)) throw why;
+function deleteWithoutState(sys: Sys, root: string, id: string): void {
   const own = ownCgroup(sys);
   const place: CgroupPlace = { mount: unifiedMount(sys), path: `${own.slice(0, own.lastIndexOf("/"))}/${id}` };
   removeCgroup(sys, place, true);

@@ -1,5 +1,8 @@
 /** Another process in a container that runs: both sides, top to bottom. */
 import {
+  AT_EMPTY_PATH,
+  MOUNT_ATTR_RDONLY,
+  OPEN_TREE_CLONE,
   CLONE_NEWNS,
   CLONE_NEWPID,
   O_DIRECTORY,
@@ -21,14 +24,13 @@ import { endInFailure } from "./init.ts";
 import { Parent, adopt } from "./parent.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { tell, waitForParent } from "./protocol.ts";
-import { isAlive, statusOf, type Held } from "./state.ts";
+import { isAlive, statusOf, type Held, type State } from "./state.ts";
 
 export interface ExecRequest {
   readonly process: Process;
   readonly seccomp: Seccomp | undefined;
   readonly filter: Uint8Array;
   readonly preserveFds: number;
-  readonly ignorePaused: boolean;
   /** A cgroup below the container's, "/" for its own. */
   readonly cgroup: string;
 }
@@ -40,11 +42,13 @@ export interface Executed {
   readonly terminal: Fd | undefined;
 }
 
-/** Starts a process inside, ready to begin when the parent says so. Throws a Failure. */
-export function execIn(sys: Sys, held: Held, request: ExecRequest): Executed {
-  refuseStatus(sys, held, request);
-  const { state } = held;
-  using target = openInit(sys, held);
+/**
+ * Starts a process inside, ready to begin when the parent says so. The caller has no directory open: the child is in the
+ * container's pid namespace at once, and a container with CAP_SYS_PTRACE could go through it to the host (CVE-2016-9962).
+ * Throws a Failure.
+ */
+export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
+  using target = openInit(sys, state);
   // The container may hold CAP_SYS_PTRACE: this process must not be looked into once it is inside (CVE-2016-9962).
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
   const [ours, theirs] = sys.socketPair();
@@ -52,10 +56,11 @@ export function execIn(sys: Sys, held: Held, request: ExecRequest): Executed {
   using their = theirs;
   const pidFlag = Math.floor(state.namespaces / CLONE_NEWPID) % 2 === 1 ? CLONE_NEWPID : 0;
   if (pidFlag !== 0) attempt("join the container's pid namespace", () => sys.setns(target, pidFlag));
-  const made = cloneInto(sys, held, request.cgroup);
+  const made = cloneInto(sys, state, request.cgroup);
   if (made.pid === 0) {
     channel[Symbol.dispose]();
-    runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, id: state.id });
+    const keyring = state.newKeyring ? state.id : undefined;
+    runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, keyring });
   }
   their[Symbol.dispose]();
   const pidfd = made.pidfd[0] as Fd;
@@ -75,7 +80,8 @@ export function execIn(sys: Sys, held: Held, request: ExecRequest): Executed {
   }
 }
 
-function refuseStatus(sys: Sys, held: Held, { ignorePaused }: ExecRequest): void {
+/** Throws a Failure, with runc's words, where no process can be added. */
+export function refuseStatus(sys: Sys, held: Held, ignorePaused: boolean): void {
   const status = statusOf(sys, held);
   if (status === "stopped" || status === "creating") throw new Failure(`cannot exec in a ${status} container`);
   if (status === "paused" && !ignorePaused) {
@@ -84,7 +90,7 @@ function refuseStatus(sys: Sys, held: Held, { ignorePaused }: ExecRequest): void
 }
 
 /** A pidfd of the very process that the state names. */
-function openInit(sys: Sys, { state }: Held): Fd {
+function openInit(sys: Sys, state: State): Fd {
   const pidfd = attempt(`open process ${state.pid}`, () => sys.pidfdOpen(state.pid));
   if (isAlive(sys, state)) return pidfd;
   pidfd[Symbol.dispose]();
@@ -92,29 +98,38 @@ function openInit(sys: Sys, { state }: Held): Fd {
 }
 
 /** In the container's cgroup from the first moment; where it has distributed itself to children, in that of its init. */
-function cloneInto(sys: Sys, { state }: Held, below: string): ReturnType<Sys["clone3"]> {
+function cloneInto(sys: Sys, state: State, below: string): ReturnType<Sys["clone3"]> {
   const place: CgroupPlace = {
     mount: state.cgroup.mount,
     path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}`,
   };
   try {
-    using cgroup = attempt(`open cgroup ${place.path}`, () => openCgroup(sys, place));
+    using cgroup = attempt(`open cgroup ${place.path}`, () => detachedCgroup(sys, place));
     return sys.clone3(0, [cgroup]);
   } catch (error) {
     if (!isErrno(error, "EBUSY", "EOPNOTSUPP") || below !== "/") throw error;
     const line = readFile(sys, null, `/proc/${state.pid}/cgroup`)
       .split("\n")
       .find((text) => text.startsWith("0::"));
-    using cgroup = openCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
+    using cgroup = detachedCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
     return sys.clone3(0, [cgroup]);
   }
+}
+
+/** A copy that is mounted nowhere and read-only: ".." leads to nothing. */
+function detachedCgroup(sys: Sys, place: CgroupPlace): Fd {
+  using opened = openCgroup(sys, place);
+  const cgroup = sys.openTree(opened, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+  sys.mountSetattr(cgroup, 0, MOUNT_ATTR_RDONLY, 0, 0);
+  return cgroup;
 }
 
 interface Inside extends ExecRequest {
   readonly target: Fd;
   readonly namespaces: number;
   readonly channel: Fd;
-  readonly id: string;
+  /** The container whose session keyring it joins. */
+  readonly keyring: string | undefined;
 }
 
 function runInside(sys: Sys, inside: Inside): never {
@@ -125,7 +140,10 @@ function runInside(sys: Sys, inside: Inside): never {
   }
 }
 
-function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces, id, preserveFds }: Inside): never {
+function live(
+  sys: Sys,
+  { process, seccomp, filter, channel, target, namespaces, keyring, preserveFds }: Inside,
+): never {
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
   sys.resetSignals();
   attempt("join the container's namespaces", () => sys.setns(target, namespaces | CLONE_NEWNS));
@@ -139,7 +157,7 @@ function live(sys: Sys, { process, seccomp, filter, channel, target, namespaces,
     waitForParent(sys, channel);
   };
   const converse = { runHooks: () => undefined, handOver };
-  const steps = planExec(process, seccomp, id);
+  const steps = planExec(process, seccomp, keyring);
   const { early, late } = steps;
   waitForParent(sys, channel);
   execute(early, { sys, root: undefined, sources: new Map(), filter, converse });

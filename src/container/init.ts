@@ -51,6 +51,7 @@ function live(sys: Sys, init: Init): never {
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
   sys.resetSignals();
   joinNamespaces(sys, init.joined);
+  init.joined[Symbol.dispose]();
   if (spec.namespaces.some((namespace) => namespace.type === "user")) becomeRoot(sys, init);
   // Modes below are exact; the container's own umask comes with its identity.
   sys.umask(0);

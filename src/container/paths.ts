@@ -7,7 +7,8 @@ const ALLOWED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_
 /** Throws a Failure unless `id` can be the name of a container: runc's alphabet, and not "." or "..". */
 export function checkId(id: string): void {
   if (id === "") throw new Failure("container id cannot be empty");
-  if (id.length > 1024) throw new Failure("invalid container ID format: longer than 1024 characters");
+  // A file's name has 255 bytes at most, and a container that leaves is renamed: see remove.ts.
+  if (id.length > 240) throw new Failure("invalid container ID format: longer than 240 characters");
   if (id === "." || id === ".." || !everyCharacter(id, (character) => ALLOWED.includes(character))) {
     throw new Failure(`invalid container ID format: ${JSON.stringify(id)} must be of letters, digits and _ + . -`);
   }

@@ -1,8 +1,16 @@
 /** What is remembered of a container between commands: `ROOT/ID/state.json`, written before every effect that it names. */
-import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_RDONLY } from "../sys/constants.ts";
+import {
+  AT_SYMLINK_NOFOLLOW,
+  LOCK_EX,
+  LOCK_NB,
+  O_DIRECTORY,
+  O_NONBLOCK,
+  O_RDONLY,
+  O_WRONLY,
+} from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { makeDirectories, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
+import { makeDirectories, openDirectory, readFileIfAny, replaceFile, statOf } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { readCgroup, openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { checkId, EXEC_FIFO, STATE_FILE } from "./paths.ts";
@@ -28,6 +36,8 @@ export interface State {
   readonly sharesPids: boolean;
   /** CLONE_NEW* of the namespaces that are the container's own, made or joined. */
   readonly namespaces: number;
+  /** Whether it has a session keyring of its own, which exec joins. */
+  readonly newKeyring: boolean;
   /** The directory of an image container's own files (bundle, upper layer); gone with it. */
   readonly owned: string | undefined;
 }
@@ -48,44 +58,88 @@ export function makeContainerDirectory(sys: Sys, root: string, id: string): Fd {
   try {
     sys.mkdirat(null, `${root}/${id}`, 0o711);
   } catch (error) {
-    if (isErrno(error, "EEXIST")) throw new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
+    if (isErrno(error, "EEXIST")) throw exists(id);
     throw new Failure(`cannot make ${root}/${id}`, error);
   }
-  const directory = openDirectory(sys, null, `${root}/${id}`);
-  lock(sys, directory);
-  return directory;
+  return claim(sys, `${root}/${id}`, id);
 }
 
-/** Writes the state so that a power cut leaves the old one or the new one. */
+/**
+ * Locks a directory that was just made. It may have been deleted meanwhile, as one without a state, and made anew by another
+ * create, which then was quicker. Throws a Failure.
+ */
+function claim(sys: Sys, path: string, id: string): Fd {
+  const directory = sys.openIfAny(null, path, O_RDONLY | O_DIRECTORY);
+  if (directory === undefined) throw deletedMeanwhile(id);
+  lock(sys, directory);
+  const known = sys.statxIfAny(directory, STATE_FILE, AT_SYMLINK_NOFOLLOW) !== undefined;
+  if (!known && isStill(sys, path, directory)) return directory;
+  directory[Symbol.dispose]();
+  throw known ? exists(id) : deletedMeanwhile(id);
+}
+
+function exists(id: string): Failure {
+  return new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
+}
+
+function deletedMeanwhile(id: string): Failure {
+  return new Failure(`container ${JSON.stringify(id)} was deleted while it was created`);
+}
+
+/** More is not read back: annotations of this size are no labels. */
+const STATE_LIMIT = 4 << 20;
+
+/** Writes the state so that a power cut leaves the old one or the new one. Throws a Failure. */
 export function writeState(sys: Sys, directory: Fd, state: State): void {
-  replaceFile(sys, directory, STATE_FILE, JSON.stringify(state), 0o600);
+  const text = JSON.stringify(state);
+  if (text.length > STATE_LIMIT / 4) throw new Failure("annotations must not be larger than 1 MiB together");
+  attempt(`write ${STATE_FILE} of container ${JSON.stringify(state.id)}`, () => {
+    replaceFile(sys, directory, STATE_FILE, text, 0o600);
+  });
 }
 
 /** Opens a container for reading. Throws a Failure with runc's words where there is none. */
 export function openContainer(sys: Sys, root: string, id: string): Held {
   const directory = openContainerDirectory(sys, root, id);
   try {
-    return {
-      directory,
-      path: `${root}/${id}`,
-      state: readState(sys, directory, id),
-      [Symbol.dispose]: () => directory[Symbol.dispose](),
-    };
+    return hold(directory, `${root}/${id}`, readState(sys, directory, id));
   } catch (error) {
     directory[Symbol.dispose]();
     throw error;
   }
 }
 
+function hold(directory: Fd, path: string, state: State): Held {
+  return { directory, path, state, [Symbol.dispose]: () => directory[Symbol.dispose]() };
+}
+
 /** As openContainer, with the container's lock held until it is disposed of: for what changes the container. */
 export function lockContainer(sys: Sys, root: string, id: string): Held {
-  const held = openContainer(sys, root, id);
-  lock(sys, held.directory);
-  // Somebody else may have changed or deleted it while the lock was waited for.
-  const fresh = openContainer(sys, root, id);
-  held[Symbol.dispose]();
-  lock(sys, fresh.directory);
-  return fresh;
+  const directory = lockDirectory(sys, root, id);
+  try {
+    return hold(directory, `${root}/${id}`, readState(sys, directory, id));
+  } catch (error) {
+    directory[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** The container's directory, locked. Throws a Failure with runc's words where there is none. */
+export function lockDirectory(sys: Sys, root: string, id: string): Fd {
+  for (;;) {
+    const directory = openContainerDirectory(sys, root, id);
+    lock(sys, directory);
+    // Somebody may have deleted it, and somebody else made it anew, while the lock was waited for.
+    if (isStill(sys, `${root}/${id}`, directory)) return directory;
+    directory[Symbol.dispose]();
+  }
+}
+
+/** Whether `path` still names the directory that is open. */
+function isStill(sys: Sys, path: string, directory: Fd): boolean {
+  const now = sys.statxIfAny(null, path, AT_SYMLINK_NOFOLLOW);
+  const own = statOf(sys, directory);
+  return now !== undefined && now.ino === own.ino && now.mountId === own.mountId;
 }
 
 export function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
@@ -103,13 +157,26 @@ function doesNotExist(): Failure {
   return new Failure("container does not exist");
 }
 
-export function lock(sys: Sys, directory: Fd): void {
-  sys.flock(directory, LOCK_EX);
+/** How long another command may hold a container, in milliseconds. */
+const PATIENCE = 10_000;
+
+/** Throws a Failure where another command does not let go: a hook that hangs, or one that was stopped. */
+function lock(sys: Sys, directory: Fd): void {
+  for (let waited = 0, pause = 1; ; waited += pause, pause = Math.min(pause * 2, 50)) {
+    try {
+      return sys.flock(directory, LOCK_EX | LOCK_NB);
+    } catch (error) {
+      if (!isErrno(error, "EAGAIN")) throw error;
+      if (waited > PATIENCE)
+        throw new Failure("another tsrun command holds the container: is one of its hooks still running?");
+    }
+    sys.sleep(pause);
+  }
 }
 
 /** The state in an open directory. Throws a Failure where it is missing or damaged. */
-function readState(sys: Sys, directory: Fd, id: string): State {
-  const text = readFileIfAny(sys, directory, STATE_FILE);
+export function readState(sys: Sys, directory: Fd, id: string): State {
+  const text = readFileIfAny(sys, directory, STATE_FILE, STATE_LIMIT);
   if (text === undefined) throw doesNotExist();
   try {
     const state = JSON.parse(text) as State;
@@ -125,7 +192,18 @@ export function statusOf(sys: Sys, { directory, state }: Held): Status {
   if (state.pid === 0) return "creating";
   if (!isAlive(sys, state)) return "stopped";
   if (isFrozen(sys, state.cgroup)) return "paused";
-  return sys.statxIfAny(directory, EXEC_FIFO, AT_SYMLINK_NOFOLLOW) === undefined ? "running" : "created";
+  return isWaiting(sys, directory) ? "created" : "running";
+}
+
+/** Init reads from exec.fifo as long as it waits; a `start` that was killed may have left the file behind. */
+function isWaiting(sys: Sys, directory: Fd): boolean {
+  try {
+    using fifo = sys.openIfAny(directory, EXEC_FIFO, O_WRONLY | O_NONBLOCK);
+    return fifo !== undefined;
+  } catch (error) {
+    if (isErrno(error, "ENXIO")) return false;
+    throw error;
+  }
 }
 
 function isFrozen(sys: Sys, place: CgroupPlace): boolean {
@@ -138,9 +216,12 @@ function isFrozen(sys: Sys, place: CgroupPlace): boolean {
 }
 
 /** Whether init is the very process that was made, and no zombie. */
-export function isAlive(sys: Sys, state: Pick<State, "pid" | "startTime">): boolean {
+export function isAlive(sys: Sys, state: Pick<State, "pid" | "startTime" | "boot">): boolean {
   const stat = processStat(sys, state.pid);
-  return stat !== undefined && stat.startTime === state.startTime && stat.state !== "Z" && stat.state !== "X";
+  if (stat === undefined || stat.startTime !== state.startTime || stat.state === "Z" || stat.state === "X")
+    return false;
+  // Pids and times begin anew with each boot, and a state root on a disk outlives it.
+  return state.boot === bootId(sys);
 }
 
 /** The state letter and start time of a process, from /proc/PID/stat; the name in it may hold anything: proc(5). */

@@ -48,7 +48,7 @@ const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
       : "move the container's root file system over the host's, and change the root to it",
   setUmask: (umask) => `set the umask to ${octal(umask)}`,
   forbidNewPrivileges: () => "forbid the process, for ever, to gain privileges by execve",
-  loadSeccomp: ({ rules }) => `load the seccomp filter, which was made of ${countOf(rules.length, "rule")}`,
+  loadSeccomp: () => "load the seccomp filter",
   dropBoundingSet: (keep) =>
     keep.length === 0
       ? "drop every capability from the bounding set"

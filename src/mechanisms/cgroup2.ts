@@ -34,9 +34,14 @@ export interface CgroupPlace {
  */
 export function cgroupPathFor(spec: Spec, facts: Facts, id: string): string {
   const wanted = spec.cgroup.path ?? id;
-  if (wanted.startsWith("/")) return cleanPath(wanted);
   const own = facts.ownCgroup;
-  return cleanPath(`${own.slice(0, own.lastIndexOf("/"))}/${cleanPath(`/${wanted}`)}`);
+  const beside = `${own.slice(0, own.lastIndexOf("/"))}/${cleanPath(`/${wanted}`)}`;
+  const path = cleanPath(wanted.startsWith("/") ? wanted : beside);
+  // To delete the container is to kill what is in its cgroup.
+  if (path === "/" || own === path || own.startsWith(`${path}/`)) {
+    throw new SpecError("linux.cgroupsPath", `must not be a cgroup that this command is in: current value is ${path}`);
+  }
+  return path;
 }
 
 export function* planCgroup(spec: Spec, facts: Facts, path: string): Plan {

@@ -2,15 +2,16 @@
  * Compiled seccomp filters, kept below the state's root. Engines give every container the same profile, which is most of
  * config.json, and compiling it is most of a start: a profile that was seen before is neither parsed nor compiled.
  *
- * The key is the whole input, compared letter by letter: the profile's JSON text, the machine and the version of the
+ * The key is the whole input, compared letter by letter: the profile's JSON text, the machine and the
  * compiler. The hash only names the file (crun's key left parts out, so that two profiles could share a filter).
  */
-import { O_RDONLY } from "../sys/constants.ts";
-import { makeDirectories, openDirectory, replaceFile } from "../sys/files.ts";
+import { O_DIRECTORY, O_NOFOLLOW, O_RDONLY } from "../sys/constants.ts";
+import { makeDirectories, openDirectory, replaceFile, statOf } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Seccomp } from "../spec/spec.ts";
 
-declare const VERSION: string;
+/** A digest of the compiler's own source: the build puts it here. */
+declare const SECCOMP_COMPILER: string;
 
 /** A name that no container can have. */
 export const CACHE_FOLDER = "~seccomp";
@@ -26,19 +27,31 @@ export interface Entry {
 
 /** What a filter depends on, in one text. */
 export function keyOf(profile: string, machine: string): string {
-  return `${VERSION} ${machine}\n${profile}`;
+  return `${SECCOMP_COMPILER} ${machine}\n${profile}`;
 }
 
 /** The filter of a key that was stored before. Anything that is wrong with the cache is as good as no entry. */
 export function lookUp(sys: Sys, root: string, key: string): Entry | undefined {
-  const file = sys.openIfAny(null, `${root}/${CACHE_FOLDER}/${sys.hashText(key)}`, O_RDONLY);
-  if (file === undefined) return undefined;
-  using opened = file;
-  const bytes = sys.readBytes(opened, LIMIT);
-  const [flags, keyLength, ...more] = new Uint32Array(bytes.slice(0, 8).buffer);
-  if (flags === undefined || keyLength === undefined || more.length > 0) return undefined;
-  if (!sys.sameText(bytes.subarray(8, 8 + keyLength), key)) return undefined;
-  return { flags, program: bytes.slice(8 + keyLength) };
+  const opened = sys.openIfAny(null, `${root}/${CACHE_FOLDER}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  if (opened === undefined) return undefined;
+  using folder = opened;
+  const { uid, mode } = statOf(sys, folder);
+  if (uid !== sys.geteuid() || (mode & 0o022) !== 0) return undefined;
+  const found = sys.openIfAny(folder, sys.hashText(key), O_RDONLY | O_NOFOLLOW);
+  if (found === undefined) return undefined;
+  using file = found;
+  return parseEntry(sys, sys.readBytes(file, LIMIT), key);
+}
+
+/** An entry is its flags, the lengths of key and program, the key and the program. */
+const HEADER = 12;
+
+function parseEntry(sys: Sys, bytes: Uint8Array, key: string): Entry | undefined {
+  if (bytes.length < HEADER) return undefined;
+  const [flags = 0, keyLength = 0, length = 0] = new Uint32Array(bytes.slice(0, HEADER).buffer);
+  if (bytes.length !== HEADER + keyLength + length || length === 0 || length % 8 !== 0) return undefined;
+  if (!sys.sameText(bytes.subarray(HEADER, HEADER + keyLength), key)) return undefined;
+  return { flags, program: bytes.slice(HEADER + keyLength) };
 }
 
 /** Keeps a filter. A cache that cannot be written is no failure. */
@@ -49,10 +62,10 @@ export function store(sys: Sys, root: string, key: string, { flags, program }: E
     const names = sys.readDirectory(folder);
     if (names.length >= MOST) for (const name of names) sys.unlinkIfAny(folder, name, 0);
     const text = sys.bytesOf(key);
-    const entry = new Uint8Array(8 + text.length + program.length);
-    entry.set(new Uint8Array(Uint32Array.of(flags, text.length).buffer));
-    entry.set(text, 8);
-    entry.set(program, 8 + text.length);
+    const entry = new Uint8Array(HEADER + text.length + program.length);
+    entry.set(new Uint8Array(Uint32Array.of(flags, text.length, program.length).buffer));
+    entry.set(text, HEADER);
+    entry.set(program, HEADER + text.length);
     replaceFile(sys, folder, sys.hashText(key), entry, 0o600);
   } catch {
     // The container does not need it.

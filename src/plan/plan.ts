@@ -64,6 +64,10 @@ function hookStages(spec: Spec): readonly string[] {
 }
 
 /** What a process of exec does: before it takes its terminal, and after. */
-export function planExec(process: Process, seccomp: Seccomp | undefined, id: string): { early: Plan; late: Plan } {
+export function planExec(
+  process: Process,
+  seccomp: Seccomp | undefined,
+  id: string | undefined,
+): { early: Plan; late: Plan } {
   return { early: planSession(id), late: planCredentials(process, seccomp) };
 }

@@ -28,7 +28,8 @@ export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
  */
 // oxlint-disable-next-line max-params -- as openat(2) and write(2) have them
 export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
-  const temporary = `.${name}.new`;
+  // Of this process alone: another one may be replacing the same file.
+  const temporary = `.${name}.${sys.getpid()}`;
   sys.unlinkIfAny(dir, temporary, 0);
   {
     using file = sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);

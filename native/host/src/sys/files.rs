@@ -53,7 +53,29 @@ fn if_any<T>(answer: rustix::io::Result<T>) -> Result<Option<T>, Errno> {
 
 fn statx_of(dir: Dir, path: &CString, flags: u32) -> rustix::io::Result<Stat> {
     let mask = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-    fs::statx(base(dir), path, AtFlags::from_bits_retain(flags), mask).map(Stat::from)
+    let flags = AtFlags::from_bits_retain(flags);
+    match fs::statx(base(dir), path, flags, mask) {
+        // A seccomp filter that is in force already may be older than statx(2).
+        Err(rustix::io::Errno::PERM | rustix::io::Errno::NOSYS) => fs::statat(base(dir), path, flags).map(Stat::from),
+        answer => answer.map(Stat::from),
+    }
+}
+
+impl From<fs::Stat> for Stat {
+    fn from(stat: fs::Stat) -> Self {
+        Self {
+            mode: stat.st_mode.into(),
+            ino: signed(stat.st_ino),
+            uid: stat.st_uid.into(),
+            gid: stat.st_gid.into(),
+            size: stat.st_size,
+            links: signed(stat.st_nlink),
+            major: fs::major(stat.st_rdev).into(),
+            minor: fs::minor(stat.st_rdev).into(),
+            attributes: 0,
+            mount: 0,
+        }
+    }
 }
 
 /// A rename elsewhere can make the kernel ask for another try: it gets up to 128.
@@ -188,7 +210,12 @@ calls! {
 
     /// `faccessat(2)` with the effective ids; `mode` is R_OK, W_OK, X_OK or their sum.
     fn faccessat(dir: Dir, path: CString, mode: u32) -> () {
-        Ok(fs::accessat(base(dir), path, fs::Access::from_bits_retain(mode), AtFlags::EACCESS)?)
+        let access = fs::Access::from_bits_retain(mode);
+        match fs::accessat(base(dir), &path, access, AtFlags::EACCESS) {
+            // A seccomp filter that is in force already may be older than faccessat2(2): execve has the last word.
+            Err(rustix::io::Errno::PERM | rustix::io::Errno::NOSYS) => Ok(fs::accessat(base(dir), &path, access, AtFlags::empty())?),
+            answer => Ok(answer?),
+        }
     }
 
     /// `flock(2)`; `operation` is LOCK_*.

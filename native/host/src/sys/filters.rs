@@ -54,6 +54,24 @@ fn install(flags: u32, program: &[u8]) -> Result<(), Errno> {
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
+/// Closes everything from `first` on. A filter that is in force already may be older than close_range(2).
+fn close_from(first: i32) -> Result<(), Errno> {
+    // SAFETY: whoever calls this gives them all up.
+    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } >= 0 {
+        return Ok(());
+    }
+    let errno = Errno::last();
+    if errno.0 != libc::EPERM && errno.0 != libc::ENOSYS {
+        return Err(errno);
+    }
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
+    for number in first..i32::try_from(limit).unwrap_or(i32::MAX) {
+        // SAFETY: as above.
+        unsafe { libc::close(number) };
+    }
+    Ok(())
+}
+
 calls! {
     /// `seccomp(2)` SECCOMP_SET_MODE_FILTER; `program` is an array of struct sock_filter.
     fn seccomp(flags: u32, program: Bytes) -> () {
@@ -116,10 +134,7 @@ calls! {
                 return Err(Errno::last());
             }
         }
-        // SAFETY: everything above `keep` is given up here, as the function says.
-        if unsafe { libc::syscall(libc::SYS_close_range, keep + 1, u32::MAX, 0) } < 0 {
-            return Err(Errno::last());
-        }
+        close_from(keep + 1)?;
         if !program.get().is_empty() {
             install(flags, program.get())?;
         }
