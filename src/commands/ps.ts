@@ -1,6 +1,7 @@
 /** `ps`: the processes of a container, by their numbers on the host. */
 import { openContainer, type State } from "../container/state.ts";
-import { openCgroup, processesOf } from "../mechanisms/cgroup2.ts";
+import { processesOf } from "../mechanisms/cgroup-removal.ts";
+import { openCgroup } from "../mechanisms/cgroup2.ts";
 import { X_OK } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";

@@ -9,7 +9,7 @@ import { cloneFlags } from "../mechanisms/namespaces.ts";
 import type { Spec } from "../spec/spec.ts";
 import { endInFailure } from "./init.ts";
 import { inPidNamespace, type Joined } from "./join.ts";
-import { receive, tell, type Received } from "./protocol.ts";
+import { goOn, receive, tell, waitForParent, type Received } from "./protocol.ts";
 
 export interface CloneRequest {
   readonly spec: Spec;
@@ -67,7 +67,9 @@ function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: F
   if (told?.fd === undefined || told.request === "failed") {
     throw new Failure(told?.text ?? `the helper that joins the user namespace ended with ${code}`);
   }
-  return { pid: pidOf(sys, told.fd), pidfd: [told.fd] };
+  const pid = pidOf(sys, told.fd);
+  goOn(sys, channel);
+  return { pid, pidfd: [told.fd] };
 }
 
 /** What the helper says; undefined where it ends without a word: the channel's other end is open here too. */
@@ -90,7 +92,11 @@ function joinAndClone(sys: Sys, spec: Spec, theirs: Fd, user: Fd): Made {
   try {
     attempt("join the user namespace", () => sys.setns(user, CLONE_NEWUSER));
     const sibling = clone(sys, cloneFlags(spec) + CLONE_PARENT, []);
-    if (sibling.pid === 0) return sibling;
+    if (sibling.pid === 0) {
+      // Both write to the same channel: the helper has the first word.
+      waitForParent(sys, theirs);
+      return sibling;
+    }
     tell(sys, theirs, "sibling", sibling.pidfd);
   } catch (error) {
     endInFailure(sys, theirs, error);

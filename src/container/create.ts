@@ -5,7 +5,8 @@ import { replaceFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import type { Facts } from "../facts/facts.ts";
-import { cgroupPathFor, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
+import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { openSources } from "../mechanisms/mounts.ts";
 import { namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
@@ -150,7 +151,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   // (CVE-2016-9962): only execve makes it dumpable again.
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
   const sources = openSources(sys, prepared.steps);
-  using joined = openNamespaces(sys, spec.namespaces);
+  using joined = openNamespaces(sys, spec);
   using fifo = request.start === "fifo" ? makeFifo(sys, prepared.directory) : undefined;
   const [ours, theirs] = sys.socketPair();
   using channel = ours;

@@ -3,7 +3,8 @@ import { SIGKILL } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
-import { openCgroup, readCgroup, removeCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
+import { openCgroup, readCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { ownCgroup, unifiedMount } from "../facts/probe.ts";
 import { runHooks } from "./hooks.ts";
 import { signalInit } from "./kill.ts";
@@ -23,20 +24,28 @@ export function deleteContainer(sys: Sys, root: string, id: string, { force, onl
   if (state === undefined) return deleteWithoutState(sys, root, id);
   if (only !== undefined && (state.pid !== only.pid || state.created !== only.created)) return;
   const held: Held = { directory, path: `${root}/${id}`, state, [Symbol.dispose]: () => undefined };
-  const status = statusOf(sys, held);
-  if (!force && (status === "running" || status === "paused" || status === "creating")) {
-    throw new Failure(`cannot delete container ${id} that is not stopped: ${status}`);
-  }
+  if (!force) refuseLiving(sys, held);
   const hooks = state.hooks.poststop ? specOf(sys, held).hooks.poststop : [];
-  if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
-  if (state.pid === 0) leaveCgroup(sys, state.cgroup);
-  else removeCgroup(sys, state.cgroup, true);
+  endContainer(sys, held);
   removeContainer(sys, root, id, { owned: state.owned });
   try {
     runHooks(sys, hooks, state, "stopped");
   } catch {
     // runtime#runtimeLifecycle: a failing poststop hook is at most a warning, the container is deleted all the same.
   }
+}
+
+function refuseLiving(sys: Sys, held: Held): void {
+  const status = statusOf(sys, held);
+  if (status === "stopped" || status === "created") return;
+  throw new Failure(`cannot delete container ${held.state.id} that is not stopped: ${status}`);
+}
+
+function endContainer(sys: Sys, held: Held): void {
+  const { state } = held;
+  if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
+  if (state.pid === 0) leaveCgroup(sys, state.cgroup);
+  else removeCgroup(sys, state.cgroup, true);
 }
 
 export interface Deletion {

@@ -1,9 +1,15 @@
 /** Joining namespaces that exist: setns(2). */
 import { CLONE_NEWPID, O_RDONLY } from "../sys/constants.ts";
 import { attempt } from "../sys/failure.ts";
+import { statOf } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { NAMESPACES } from "../mechanisms/namespaces.ts";
-import type { Namespace, NamespaceType } from "../spec/spec.ts";
+import { SpecError } from "../spec/error.ts";
+import { changeOf } from "../spec/rules.ts";
+import type { NamespaceType, Spec } from "../spec/spec.ts";
+
+/** <linux/magic.h>: the one file system of the kernel that all namespaces are files of. */
+const NSFS_MAGIC = 0x6e736673;
 
 /** Namespaces to join, opened before anything is made. */
 export class Joined implements Disposable {
@@ -18,17 +24,25 @@ export class Joined implements Disposable {
   }
 }
 
-/** Opens those of `namespaces` that have a path. Throws a Failure. */
-export function openNamespaces(sys: Sys, namespaces: readonly Namespace[]): Joined {
+/** Opens those namespaces that have a path. Throws a Failure, or a SpecError where the host itself would change. */
+export function openNamespaces(sys: Sys, spec: Spec): Joined {
   const open = new Map<NamespaceType, Fd>();
-  for (const { type, path } of namespaces) {
+  for (const { type, path } of spec.namespaces) {
     if (path === undefined) continue;
-    open.set(
-      type,
-      attempt(`open the ${type} namespace ${path}`, () => sys.openat(null, path, O_RDONLY, 0)),
-    );
+    const namespace = attempt(`open the ${type} namespace ${path}`, () => sys.openat(null, path, O_RDONLY, 0));
+    open.set(type, namespace);
+    const change = changeOf(spec, type);
+    if (change !== undefined && isOwn(sys, type, namespace)) {
+      throw new SpecError(change, `is not allowed in the ${type} namespace of the host, which ${path} is`);
+    }
   }
   return new Joined(open);
+}
+
+/** Whether it is the one that this process is in, whatever path led there: namespaces(7), the inodes of /proc/PID/ns. */
+function isOwn(sys: Sys, type: NamespaceType, namespace: Fd): boolean {
+  if (sys.fstatfs(namespace).type !== NSFS_MAGIC) return false;
+  return statOf(sys, namespace).ino === sys.statx(null, `/proc/self/ns/${NAMESPACES[type].file}`, 0).ino;
 }
 
 /**

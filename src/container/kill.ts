@@ -3,7 +3,8 @@ import { SIGKILL } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
-import { killCgroup, openCgroup, processesOf, signal as send } from "../mechanisms/cgroup2.ts";
+import { killCgroup, processesOf, signal as send } from "../mechanisms/cgroup-removal.ts";
+import { openCgroup } from "../mechanisms/cgroup2.ts";
 import { isAlive, openContainer, type State } from "./state.ts";
 
 /** Sends `number` to init, or with `all` to every process of the container. Throws a Failure with runc's words. */

@@ -142,7 +142,7 @@ function isStill(sys: Sys, path: string, directory: Fd): boolean {
   return now !== undefined && now.ino === own.ino && now.mountId === own.mountId;
 }
 
-export function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
+function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
   checkId(id);
   try {
     return openDirectory(sys, null, `${root}/${id}`);

@@ -45,7 +45,7 @@ const PROPAGATION: Readonly<Record<Propagation, string>> = {
 };
 
 /** The lines of a `mount` step. */
-export function describeMount({ mount, source, propagation }: MountOrder): string[] {
+export function describeMount({ mount, source, cutOff, propagation }: MountOrder): string[] {
   const lines = [source === undefined ? describeFileSystem(mount) : describeBind(mount, source)];
   lines.push(`flags: ${describeAttributes(mount, source === undefined)}`);
   const { recursiveSet, recursiveClear } = mount.attr;
@@ -56,6 +56,7 @@ export function describeMount({ mount, source, propagation }: MountOrder): strin
   if (data.length > 0) lines.push(`${data.length === 1 ? "option" : "options"} of the file system: ${data.join("; ")}`);
   if (isReadOnlyLater(mount)) lines.push("read-only (ro) it becomes later, when everything below it is in place");
   if (mount.tmpcopyup) lines.push("it begins with a copy of what lies in the directory that it covers (tmpcopyup)");
+  if (cutOff !== undefined) lines.push(`first, cut off from the host's: ${describePropagation(cutOff)}`);
   if (propagation !== undefined) lines.push(describePropagation(propagation));
   return lines;
 }

@@ -122,7 +122,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
     readonly: BOOLEAN,
     "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT }),
   }),
-  mount: objectOf({ mount: MOUNT, "source?": TEXT, "propagation?": PROPAGATION }),
+  mount: objectOf({ mount: MOUNT, "source?": TEXT, "cutOff?": PROPAGATION, "propagation?": PROPAGATION }),
   sealMount: TEXT,
   makeDevice: objectOf({ device: DEVICE, how: { enum: ["make", "bind"] } }),
   linkDevices: listOf(objectOf({ path: TEXT, target: TEXT, "needs?": TEXT })),

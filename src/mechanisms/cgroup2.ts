@@ -10,7 +10,6 @@ import {
   RESOLVE_NO_XDEV,
 } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
-import { Failure } from "../sys/failure.ts";
 import { openDirectory } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
@@ -20,7 +19,8 @@ import { cleanPath } from "../spec/paths.ts";
 import type { CgroupSetting, DeviceRule, Spec } from "../spec/spec.ts";
 import { compileDeviceFilter } from "./device-filter-compile.ts";
 
-const STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
+/** Into no link and no other mount. */
+export const STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
 
 /** A cgroup: the mount of the hierarchy, and the path below it, which begins with "/". */
 export interface CgroupPlace {
@@ -93,19 +93,41 @@ export function* planDeviceFilter(spec: Spec, facts: Facts, path: string): Plan 
 /** Makes the cgroup and what leads to it. One that holds processes is another container's: it is refused. */
 export function makeCgroup({ sys }: Scene, { mount, path }: CgroupPlace): void {
   using root = openDirectory(sys, null, mount);
-  let made = "";
-  for (const name of path.split("/").filter((part) => part !== "")) {
-    made += made === "" ? name : `/${name}`;
-    try {
-      sys.mkdirat(root, made, 0o755);
-    } catch (error) {
-      if (!isErrno(error, "EEXIST")) throw error;
+  const made: string[] = [];
+  try {
+    let at = "";
+    for (const name of path.split("/").filter((part) => part !== "")) {
+      at += at === "" ? name : `/${name}`;
+      if (makeOne(sys, root, at)) made.push(at);
     }
+    using cgroup = sys.openat2(root, at, O_RDONLY | O_DIRECTORY, 0, STRICT);
+    const events = readCgroup(sys, cgroup, "cgroup.events");
+    if (events.includes("populated 1"))
+      throw new Error("the cgroup is not empty: another container or process uses it");
+    if (events.includes("frozen 1")) throw new Error("the cgroup is frozen");
+  } catch (error) {
+    for (const each of made.toReversed()) unmake(sys, root, each);
+    throw error;
   }
-  using cgroup = sys.openat2(root, made, O_RDONLY | O_DIRECTORY, 0, STRICT);
-  const events = readCgroup(sys, cgroup, "cgroup.events");
-  if (events.includes("populated 1")) throw new Error("the cgroup is not empty: another container or process uses it");
-  if (events.includes("frozen 1")) throw new Error("the cgroup is frozen");
+}
+
+/** Whether it was not there. */
+function makeOne(sys: Sys, root: Fd, path: string): boolean {
+  try {
+    sys.mkdirat(root, path, 0o755);
+    return true;
+  } catch (error) {
+    if (isErrno(error, "EEXIST")) return false;
+    throw error;
+  }
+}
+
+function unmake(sys: Sys, root: Fd, path: string): void {
+  try {
+    sys.unlinkat(root, path, AT_REMOVEDIR);
+  } catch {
+    // Somebody uses it by now. The failure that led here is the one to tell of.
+  }
 }
 
 /** Offers every controller to the children of each cgroup on the way. What cannot be offered is missed by a later write. */
@@ -172,97 +194,8 @@ export function readCgroup(sys: Sys, cgroup: Fd, file: string): string {
   return sys.readText(opened, 1 << 20);
 }
 
-function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: string): void {
+/** One value of a cgroup. */
+export function writeCgroupFile(sys: Sys, cgroup: Fd, file: string, value: string): void {
   using opened = sys.openat2(cgroup, file, O_WRONLY, 0, STRICT);
   sys.writeOnce(opened, value);
-}
-
-/** The processes in a cgroup and below it. */
-export function processesOf(sys: Sys, cgroup: Fd): number[] {
-  const pids = readCgroup(sys, cgroup, "cgroup.procs")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map(Number);
-  for (const child of childrenOf(sys, cgroup)) {
-    using opened = sys.openat2(cgroup, child, O_RDONLY | O_DIRECTORY, 0, STRICT);
-    pids.push(...processesOf(sys, opened));
-  }
-  return pids;
-}
-
-function childrenOf(sys: Sys, cgroup: Fd): string[] {
-  return sys.readDirectory(cgroup).filter((name) => {
-    try {
-      using _child = sys.openat2(cgroup, name, O_RDONLY | O_DIRECTORY, 0, STRICT);
-      return true;
-    } catch {
-      return false;
-    }
-  });
-}
-
-/**
- * Kills what is in the cgroup, waits until it is empty (10 s at most) and removes it, children first. One that is not there
- * is fine. Throws a Failure.
- */
-export function removeCgroup(sys: Sys, place: CgroupPlace, kill: boolean): void {
-  let cgroup: Fd;
-  try {
-    cgroup = openCgroup(sys, place);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return;
-    throw new Failure(`cannot open cgroup ${place.path}`, error);
-  }
-  using opened = cgroup;
-  if (kill) killCgroup(sys, opened);
-  const deadline = sys.clockMonotonic() + 10_000_000;
-  for (let pause = 1; !tryRemove(sys, place); pause = Math.min(pause * 2, 50)) {
-    if (sys.clockMonotonic() > deadline)
-      throw new Failure(`cannot remove cgroup ${place.path}: processes are left in it`);
-    removeChildren(sys, opened);
-    sys.sleep(pause);
-  }
-}
-
-/** cgroup.kill, since Linux 5.14; it thaws what is frozen. */
-export function killCgroup(sys: Sys, cgroup: Fd): void {
-  try {
-    writeCgroupFile(sys, cgroup, "cgroup.kill", "1");
-  } catch (error) {
-    if (!isErrno(error, "ENOENT")) throw error;
-    for (const pid of processesOf(sys, cgroup)) signal(sys, pid, 9);
-  }
-}
-
-/** kill(2); a process that has gone is fine. */
-export function signal(sys: Sys, pid: number, number: number): void {
-  try {
-    sys.kill(pid, number);
-  } catch (error) {
-    if (!isErrno(error, "ESRCH")) throw error;
-  }
-}
-
-function tryRemove(sys: Sys, { mount, path }: CgroupPlace): boolean {
-  if (path === "/") return true;
-  try {
-    sys.unlinkat(null, `${mount}${path}`, AT_REMOVEDIR);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return true;
-    if (isErrno(error, "EBUSY", "ENOTEMPTY")) return false;
-    throw new Failure(`cannot remove cgroup ${path}`, error);
-  }
-}
-
-function removeChildren(sys: Sys, cgroup: Fd): void {
-  for (const name of childrenOf(sys, cgroup)) {
-    using child = sys.openat2(cgroup, name, O_RDONLY | O_DIRECTORY, 0, STRICT);
-    removeChildren(sys, child);
-    try {
-      sys.unlinkat(cgroup, name, AT_REMOVEDIR);
-    } catch (error) {
-      if (!isErrno(error, "EBUSY", "ENOENT")) throw error;
-    }
-  }
 }

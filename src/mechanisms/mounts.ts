@@ -26,7 +26,14 @@ export interface MountOrder {
   readonly mount: Mount;
   /** Where a bind takes its files from; undefined where a new file system is made. */
   readonly source: string | undefined;
-  readonly propagation: { readonly type: Propagation; readonly recursive: boolean } | undefined;
+  /** What is set before `propagation`, where that alone would leave the mount a peer of the host's. */
+  readonly cutOff?: PropagationOrder | undefined;
+  readonly propagation: PropagationOrder | undefined;
+}
+
+interface PropagationOrder {
+  readonly type: Propagation;
+  readonly recursive: boolean;
 }
 
 export function* planMounts(spec: Spec, facts: Facts, options: InitOptions): Plan {
@@ -34,12 +41,27 @@ export function* planMounts(spec: Spec, facts: Facts, options: InitOptions): Pla
     const source = sourceOf(mount, spec, facts, options);
     // Without a wish of its own a bind follows the root's propagation, as a mount made inside would.
     const propagation = mount.propagation ?? (source === undefined ? undefined : spec.rootfsPropagation);
+    const cutOff =
+      source === undefined || propagation === undefined
+        ? undefined
+        : cutOffOf(mount, propagation, spec.rootfsPropagation.type);
     yield step(
       "mount",
-      { mount: isSealedLater(mount) ? writable(mount) : mount, source, propagation },
+      { mount: isSealedLater(mount) ? writable(mount) : mount, source, ...(cutOff && { cutOff }), propagation },
       "config#configMounts",
     );
   }
+}
+
+/**
+ * A bind is a peer of its source: where its propagation leaves it, or a mount below it, one, what the container mounts there
+ * would appear on the host. As with runc only a root that is shared lets it; else the bind is first what the root is, and what
+ * is "shared" is so among the container's own from then on. mount_namespaces(7), slave-and-shared mounts.
+ */
+function cutOffOf({ bind }: Mount, wanted: PropagationOrder, root: Propagation): PropagationOrder | undefined {
+  const recursive = bind === "recursive";
+  if (root === "shared" || (wanted.type !== "shared" && (wanted.recursive || !recursive))) return undefined;
+  return { type: root === "private" ? "private" : "slave", recursive };
 }
 
 /** A read-only tmpfs is made so when everything below it is in place: as runc does, for /dev above all. */
@@ -86,11 +108,12 @@ export function openSources(sys: Sys, steps: readonly Step[]): Map<Step, Fd> {
   const sources = new Map<Step, Fd>();
   for (const planned of steps) {
     if (planned.do !== "mount" || planned.with.source === undefined) continue;
-    const { mount, source, propagation } = planned.with;
+    const { mount, source, cutOff, propagation } = planned.with;
     try {
       const recursive = mount.bind === "recursive" ? AT_RECURSIVE : 0;
       const tree = sys.openTree(null, source, OPEN_TREE_CLONE | recursive);
       setAttributes(sys, tree, mount);
+      if (cutOff !== undefined) setPropagationOf(sys, tree, cutOff);
       if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
       sources.set(planned, tree);
     } catch (cause) {
@@ -121,7 +144,7 @@ function setAttributes(sys: Sys, tree: Fd, { attr }: Mount): void {
   }
 }
 
-function setPropagationOf(sys: Sys, tree: Fd, { type, recursive }: { type: Propagation; recursive: boolean }): void {
+function setPropagationOf(sys: Sys, tree: Fd, { type, recursive }: PropagationOrder): void {
   sys.mountSetattr(tree, recursive ? AT_RECURSIVE : 0, 0, 0, PROPAGATION[type]);
 }
 
@@ -173,9 +196,8 @@ function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
     if (value === undefined) sys.fsconfigFlag(context, key);
     else sys.fsconfigString(context, key, value);
   }
-  if (mount.type === "tmpfs" && !mount.data.some(([key]) => key === "mode")) {
-    // As runc: a tmpfs looks like the directory that it covers.
-    sys.fsconfigString(context, "mode", (statOf(sys, target).mode & 0o7777).toString(8));
+  if (mount.type === "tmpfs") {
+    for (const [key, value] of looksOf(sys, target, mount)) sys.fsconfigString(context, key, value);
   }
   sys.fsconfigCreate(context);
   const tree = sys.fsmount(context, 0);
@@ -184,4 +206,13 @@ function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
     copyTree(sys, from, tree);
   }
   return tree;
+}
+
+/** As runc: a tmpfs looks like the directory that it covers, as far as its options leave that open. One that is a copy of it
+ * has its owner too. */
+function looksOf(sys: Sys, covered: Fd, { data, tmpcopyup }: Mount): [key: string, value: string][] {
+  const { mode, uid, gid } = statOf(sys, covered);
+  const looks: [string, string][] = [["mode", (mode & 0o7777).toString(8)]];
+  if (tmpcopyup) looks.push(["uid", String(uid)], ["gid", String(gid)]);
+  return looks.filter(([key]) => !data.some(([given]) => given === key));
 }

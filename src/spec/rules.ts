@@ -21,6 +21,9 @@ export interface Rule {
 /** __NEW_UTS_LEN of <linux/utsname.h>. */
 const MAX_HOSTNAME = 64;
 
+/** Each part of it is a directory to make, and to remove: a path of thousands would be more than PATH_MAX afterwards. */
+const MAX_CGROUPS_PATH = 1024;
+
 /** ipc_namespaces(7); the list is runc's (validator.go, sysctl). */
 const IPC_SYSCTLS: ReadonlySet<string> = new Set([
   "kernel.msgmax",
@@ -68,8 +71,16 @@ export const RULES: readonly Rule[] = [
   },
   {
     anchor: "sethostname(2)",
-    broken: (spec) => (isShort(spec.hostname) ? (isShort(spec.domainname) ? undefined : "domainname") : "hostname"),
+    broken: ({ hostname, domainname }) => {
+      if (!isShort(hostname, MAX_HOSTNAME)) return "hostname";
+      return isShort(domainname, MAX_HOSTNAME) ? undefined : "domainname";
+    },
     says: `must not be longer than ${MAX_HOSTNAME} bytes`,
+  },
+  {
+    anchor: "config-linux#configLinuxCgroupsPath; path_resolution(7)",
+    broken: ({ cgroup }) => (isShort(cgroup.path, MAX_CGROUPS_PATH) ? undefined : "linux.cgroupsPath"),
+    says: `must not be longer than ${MAX_CGROUPS_PATH} bytes`,
   },
   {
     anchor: "config-linux#configLinuxSysctl",
@@ -138,6 +149,16 @@ export function checkRules(spec: Spec): void {
   }
 }
 
+/**
+ * The JSON path of what changes the namespace `type` for all that are in it, or undefined. Joined by a path that turns out to
+ * be the caller's own namespace, it would change the host (CVE-2022-0811).
+ */
+export function changeOf(spec: Spec, type: NamespaceType): string | undefined {
+  if (type === "uts" && spec.hostname !== undefined) return "hostname";
+  if (type === "uts" && spec.domainname !== undefined) return "domainname";
+  return findSysctl(spec, (key) => namespaceOfSysctl(key) === type);
+}
+
 function has(spec: Spec, type: NamespaceType): boolean {
   return spec.namespaces.some((namespace) => namespace.type === type);
 }
@@ -151,14 +172,14 @@ function joinsHostNetwork(spec: Spec): boolean {
 }
 
 /** In bytes of UTF-8, of which no character has more than three times its UTF-16 units. */
-function isShort(name: string | undefined): boolean {
-  if (name === undefined || name.length * 3 <= MAX_HOSTNAME) return true;
+function isShort(name: string | undefined, limit: number): boolean {
+  if (name === undefined || name.length * 3 <= limit) return true;
   let bytes = 0;
   for (const character of name) {
     const code = character.codePointAt(0) ?? 0;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   }
-  return bytes <= MAX_HOSTNAME;
+  return bytes <= limit;
 }
 
 /** The namespace that a sysctl belongs to, undefined where it is the whole host's. */

@@ -58,8 +58,7 @@ export function makeDirectoryIn(sys: Sys, root: Fd, path: string, links = LINKS)
   } catch (error) {
     if (!isErrno(error, "EEXIST")) throw error;
     const target = linkAt(sys, parent, name);
-    if (target !== undefined)
-      return makeTarget(sys, root, target.startsWith("/") ? target : `${directory}/${target}`, links);
+    if (target !== undefined) return makeDirectoryIn(sys, root, follow(directory, target, links), links - 1);
   }
   return sys.openat2(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0, HERE);
 }
@@ -70,14 +69,15 @@ function asDirectory(sys: Sys, found: Fd): Fd {
   throw new Error("not a directory");
 }
 
-function makeTarget(sys: Sys, root: Fd, path: string, links: number): Fd {
+/** The path that a link in `directory` leads to, by its text: it begins at the root and has no "..". */
+function follow(directory: string, target: string, links: number): string {
   if (links === 0) throw new Error("too many symbolic links");
   const parts: string[] = [];
-  for (const part of path.split("/")) {
+  for (const part of (target.startsWith("/") ? target : `${directory}/${target}`).split("/")) {
     if (part === "..") parts.pop();
     else if (part !== "" && part !== ".") parts.push(part);
   }
-  return makeDirectoryIn(sys, root, `/${parts.join("/")}`, links - 1);
+  return `/${parts.join("/")}`;
 }
 
 /** What the symbolic link `name` says; undefined where it is none. */
@@ -90,14 +90,21 @@ function linkAt(sys: Sys, directory: Fd, name: string): string | undefined {
   }
 }
 
-/** A handle on the file `path` below `root`; an empty one is made where nothing is. Throws a SysError. */
-export function makeFileIn(sys: Sys, root: Fd, path: string): Fd {
+/**
+ * A handle on the file `path` below `root`; an empty one is made where nothing is, as makeDirectoryIn makes directories: where
+ * a link's target is missing (/etc/resolv.conf of systemd's images), inside the root. Throws a SysError.
+ */
+export function makeFileIn(sys: Sys, root: Fd, path: string, links = LINKS): Fd {
   const found = findIn(sys, root, path);
   if (found !== undefined) return found;
   const [directory, name] = splitPath(path);
   using parent = makeDirectoryIn(sys, root, directory);
-  {
+  try {
     using _made = sys.openat2(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o755, HERE);
+  } catch (error) {
+    const target = isErrno(error, "EEXIST") ? linkAt(sys, parent, name) : undefined;
+    if (target === undefined) throw error;
+    return makeFileIn(sys, root, follow(directory, target, links), links - 1);
   }
   return sys.openat2(parent, name, O_PATH | O_NOFOLLOW, 0, HERE);
 }

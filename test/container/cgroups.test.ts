@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { succeeded, test } from "../support/box.ts";
@@ -53,6 +54,74 @@ test("cgroups that the container made below its own go away with it", [], (box) 
   mkdirSync(join(cgroupOf(box, id), "below/deeper"), { recursive: true });
   box.ok("delete", "--force", id);
   assert.deepEqual(box.settled(), []);
+});
+
+// Each is a folder to make and to remove, and a path of thousands could not be named again. 600 can, should the rule be gone.
+test("a cgroupsPath of more than 1024 bytes is refused, and makes none", ["tsrun"], (box) => {
+  const path = `/of-${box.mark}`;
+  const { status, stderr } = box.run("true", ({ linux }) => (linux.cgroupsPath = path + "/a".repeat(600)));
+  assert.equal(status, 1);
+  assert.match(stderr, /linux\.cgroupsPath must not be longer/);
+  assert.ok(!existsSync(join(cgroupMount() ?? "", path)));
+  box.prints("true", ({ linux }) => (linux.cgroupsPath = path + "/a".repeat(20)));
+});
+
+test("a cgroup that cannot be made leaves nothing of what leads to it", ["tsrun"], (box) => {
+  const top = join(cgroupMount() ?? "", `of-${box.mark}`);
+  mkdirSync(top);
+  writeFileSync(join(top, "cgroup.max.depth"), "2");
+  const { status } = box.run("true", ({ linux }) => (linux.cgroupsPath = `/of-${box.mark}/one/two/three/four`));
+  assert.equal(status, 1);
+  assert.ok(!existsSync(join(top, "one")));
+});
+
+test("cgroups nested deeper than descriptors suffice are seen by ps and kill, and removed", ["tsrun"], async (box) => {
+  const { id } = box.started(["sleep", "1000"]);
+  const { pid } = box.state(id);
+  const deepest = join(cgroupOf(box, id), "d/".repeat(300));
+  mkdirSync(deepest, { recursive: true });
+  writeFileSync(join(deepest, "cgroup.procs"), String(pid));
+  const few = (...args: string[]) => {
+    const command = ["sh", "-c", 'ulimit -n 32; exec "$@"', "sh", ...box.command(...args)];
+    return succeeded(args, run(command, box.dir, { env: box.environment() }));
+  };
+  assert.deepEqual(JSON.parse(few("ps", "--format", "json", id).stdout), [pid]);
+  few("kill", "--all", id, "KILL");
+  await box.reaches(id, "stopped");
+  few("delete", "--force", id);
+  assert.deepEqual(box.settled(), []);
+});
+
+test("a threaded cgroup of the container's is no obstacle to ps, kill and delete", ["tsrun"], async (box) => {
+  const { id } = box.started("trap 'exit 3' TERM; while :; do sleep 0.01; done");
+  const { pid } = box.state(id);
+  const threads = join(cgroupOf(box, id), "threads");
+  mkdirSync(threads);
+  writeFileSync(join(threads, "cgroup.type"), "threaded");
+  writeFileSync(join(threads, "cgroup.procs"), String(pid));
+  const pids = JSON.parse(box.ok("ps", "--format", "json", id).stdout) as number[];
+  assert.equal(pids.filter((each) => each === pid).length, 1, String(pids));
+  box.ok("kill", "--all", id, "TERM");
+  await box.reaches(id, "stopped");
+  box.ok("delete", id);
+  assert.deepEqual(box.settled(), []);
+});
+
+test("delete kills also what gets into the cgroup meanwhile", ["tsrun"], async (box) => {
+  const { id } = box.started(["sleep", "1000"]);
+  const cgroup = cgroupOf(box, id);
+  // Faster than a removal between two of them: only who kills again gets anywhere before it ends.
+  const feed = 'while [ $(date +%s) -lt "$2" ]; do sleep 1000 & echo $! > "$1/cgroup.procs" || exit; done';
+  const script = `{ ${feed}; } & { ${feed}; } & { ${feed}; } & { ${feed}; } & wait`;
+  const end = String(Math.ceil(Date.now() / 1000) + 2);
+  const feeder = spawn("sh", ["-c", script, "sh", cgroup, end], { detached: true, stdio: "ignore" });
+  try {
+    await eventually(() => setting(box, id, "cgroup.procs").split("\n").length > 2, "more processes");
+    box.ok("delete", "--force", id);
+    assert.ok(!existsSync(cgroup));
+  } finally {
+    if (feeder.pid !== undefined) process.kill(-feeder.pid, "SIGKILL");
+  }
 });
 
 test("unified writes the file that it names", [], (box) => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { chownSync, readlinkSync } from "node:fs";
+import { chownSync, readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "../support/box.ts";
 import type { Box } from "../support/box.ts";
@@ -86,6 +87,70 @@ test("a namespace type that is unknown, or stands there twice, is refused", [], 
 
 test("a hostname is refused where the uts namespace is the host's", [], (box) => {
   assert.equal(box.run("true", (config) => namespace(config, "uts")).status, 1);
+});
+
+function hostNamespace(file: string): string {
+  return `/proc/${process.pid}/ns/${file}`;
+}
+
+/** Of the host, so that nothing changes should it be written. */
+function kernelValue(file: string): string {
+  return readFileSync(`/proc/sys/${file}`, "utf8").trim();
+}
+
+test(
+  "a path that turns out to be the host's own namespace is refused where the host would change",
+  ["tsrun"],
+  (box) => {
+    const cases: [said: string, tweak: (config: Config) => void][] = [
+      [
+        "linux.sysctl",
+        (config) => {
+          namespace(config, "network", hostNamespace("net"));
+          unmounted(config, "/sys");
+          config.linux.sysctl = { "net.ipv4.ip_forward": kernelValue("net/ipv4/ip_forward") };
+        },
+      ],
+      [
+        "linux.sysctl",
+        (config) => {
+          namespace(config, "ipc", hostNamespace("ipc"));
+          unmounted(config, "/dev/mqueue");
+          config.linux.sysctl = { "kernel/msgmax": kernelValue("kernel/msgmax") };
+        },
+      ],
+      [
+        "hostname",
+        (config) => {
+          namespace(config, "uts", hostNamespace("uts"));
+          config.hostname = hostname();
+        },
+      ],
+      [
+        "domainname",
+        (config) => {
+          namespace(config, "uts", hostNamespace("uts"));
+          delete config.hostname;
+          config.domainname = kernelValue("kernel/domainname");
+        },
+      ],
+    ];
+    for (const [said, tweak] of cases) {
+      const { status, stderr } = box.run("true", tweak);
+      assert.equal(status, 1, said);
+      assert.match(stderr, new RegExp(`${said}.* is not allowed in the \\w+ namespace of the host`));
+      assert.deepEqual(box.settled(), []);
+    }
+  },
+);
+
+test("the host's own namespace may be joined where nothing of it changes", [], (box) => {
+  const own = hostNamespace("uts");
+  const printed = box.prints("readlink /proc/self/ns/uts", (config) => {
+    namespace(config, "uts", own);
+    delete config.hostname;
+  });
+  assert.equal(printed, `${readlinkSync(own)}\n`);
 });
 
 test("the loopback device of a new network namespace is up", [], (box) => {

@@ -17,7 +17,7 @@ use std::{
 };
 
 /// What the binary has room for: the program after its top level, and some of what a command needs.
-const STORED: usize = 2 << 20;
+const STORED: usize = 2304 << 10;
 /// What a command can use beyond it: more than any config.json needs. The engine answers "out of memory" then. Pages
 /// are the kernel's until touched.
 const GROWTH: usize = 40 << 20;
