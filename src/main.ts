@@ -141,11 +141,22 @@ function showUsage(sys: Sys, command: Command | undefined, { heading, unknown }:
 
 /** A failure's own words; anything else is a defect, which --debug says more about. */
 function messageOf(error: unknown): string {
+  const limit = limitOf(error);
+  if (limit !== undefined) return limit;
   if (isDefect(error)) return `this is a defect of tsrun: ${error.name}: ${reasonOf(error)}`;
   return isSysError(error) ? `${error.call}: ${reasonOf(error)}` : reasonOf(error);
 }
 
 function isDefect(error: unknown): error is Error {
-  if (!(error instanceof Error) || error instanceof Failure) return false;
+  if (!(error instanceof Error) || error instanceof Failure || limitOf(error) !== undefined) return false;
   return error.name !== "SpecError" && !isSysError(error);
+}
+
+/** What is said where the engine came to an end of its memory (null where it had not even that for an error) or stack. */
+function limitOf(error: unknown): string | undefined {
+  const message = error instanceof Error ? error.message : "";
+  if (error === null || message === "out of memory") return "out of memory: config.json is too large?";
+  if (message === "Maximum call stack size exceeded")
+    return "out of stack: config.json is nested too deeply, or ulimit -s is too small";
+  return undefined;
 }

@@ -16,6 +16,9 @@ export interface LogOptions {
 /** How it is told before the options are known. */
 export const PLAIN: LogOptions = { path: "", format: "text", debug: false };
 
+/** More of a message says no more: it may quote what came from outside. */
+const LONGEST = 3840;
+
 export class Log {
   readonly #sys: Sys;
   readonly #options: LogOptions;
@@ -39,11 +42,7 @@ export class Log {
 
   /** A command's failure: one line in the log, if there is one, and the plain text on standard error. */
   fatal(message: string, error?: unknown): void {
-    const text = message
-      .split("\n")
-      .map((line) => line.trim())
-      .filter((line) => line !== "")
-      .join(" ");
+    const text = oneLine(message);
     const line = this.#format("error", text, this.#options.debug ? placeOf(error) : undefined);
     if (this.#append(line)) this.#stderr(`${text}\n`);
     else this.#stderr(line, `tsrun: ${text}\n`);
@@ -93,6 +92,13 @@ export class Log {
       // Nobody listens.
     }
   }
+}
+
+/** A message on one line, of a length that a reader takes in and that is written at once: 4 KiB with what stands around it. */
+function oneLine(message: string): string {
+  const lines = message.split("\n").map((line) => line.trim());
+  const text = lines.filter((line) => line !== "").join(" ");
+  return text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text;
 }
 
 interface Place {

@@ -1,5 +1,6 @@
 /** `run`: create and start in one, and in the foreground wait for the end. */
 import { O_RDWR, POLLIN, PR_SET_CHILD_SUBREAPER, SIGKILL } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { createContainer, type Created, type CreateRequest } from "../container/create.ts";
@@ -22,29 +23,41 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
   using signals = sys.signalFd();
   const created = createContainer(sys, request);
   handOver(sys, created, parsed, request);
-  try {
+  const code = attend(sys, created, request, () => {
     if (!detach && created.terminal !== undefined) copySize(sys, created.terminal);
     begin(sys, created, request);
-  } catch (error) {
-    sys.pidfdSendSignal(created.pidfd, SIGKILL);
-    sys.wait(created.state.pid, true);
-    deleteContainer(sys, request.root, request.id, { force: true });
-    throw error;
-  }
+    if (detach) return 0;
+    const input = option(parsed, "image") === undefined || isSet(parsed, "interactive");
+    return waitForProcess(sys, { ...created, pid: created.state.pid, signals, input });
+  });
   if (detach) {
     printMadeUpId(sys, parsed, request.id);
     if (isSet(parsed, "rm")) deleteWhenEnded(sys, created, request);
     return 0;
   }
-  const code = waitForProcess(sys, {
-    pid: created.state.pid,
-    pidfd: created.pidfd,
-    signals,
-    terminal: created.terminal,
-    input: option(parsed, "image") === undefined || isSet(parsed, "interactive"),
-  });
   if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, { force: true });
   return code;
+}
+
+/** Does `act`; where that fails, the container is killed and deleted: nobody would look after it. */
+function attend(sys: Sys, created: Created, { root, id }: CreateRequest, act: () => number): number {
+  try {
+    return act();
+  } catch (error) {
+    endQuietly(sys, created);
+    deleteContainer(sys, root, id, { force: true });
+    throw error;
+  }
+}
+
+/** Kills and collects the process, unless that was done before. */
+function endQuietly(sys: Sys, { pidfd, state }: Created): void {
+  try {
+    sys.pidfdSendSignal(pidfd, SIGKILL);
+    sys.wait(state.pid, true);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH", "ECHILD")) throw error;
+  }
 }
 
 /** Lets init become the container's process; what it fails at comes back, until the channel closes by execve. */

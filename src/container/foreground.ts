@@ -1,5 +1,5 @@
 /** Waiting for a process in the foreground: its signals, its terminal, its end. */
-import { POLLHUP, POLLIN, POLLOUT, SIGCHLD, SIGURG, SIGWINCH } from "../sys/constants.ts";
+import { POLLIN, POLLOUT, SIGCHLD, SIGURG, SIGWINCH } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 
@@ -66,11 +66,23 @@ function forward(sys: Sys, pidfd: Fd, signal: number): void {
   }
 }
 
-/** Raw mode for the caller's terminal, if it is one; gives the way back. */
+/** Raw mode for the caller's terminal, if it is one; gives the way back. A terminal that hung up (EIO) is left alone. */
 function makeRaw(sys: Sys, input: Fd): () => void {
   if (!sys.isTerminal(input)) return () => undefined;
-  const before = sys.rawTerminal(input);
-  return () => sys.restoreTerminal(input, before);
+  try {
+    const before = sys.rawTerminal(input);
+    return () => restoreQuietly(sys, input, before);
+  } catch {
+    return () => undefined;
+  }
+}
+
+function restoreQuietly(sys: Sys, input: Fd, before: Uint8Array): void {
+  try {
+    sys.restoreTerminal(input, before);
+  } catch {
+    // There is nothing to be restored any more: what the process ended with counts.
+  }
 }
 
 /** Gives the terminal the size of the caller's, if that is one. To be called before the process begins, too: it may ask at once. */
@@ -84,6 +96,12 @@ export function copySize(sys: Sys, terminal: Fd): void {
   }
 }
 
+/** How long the terminal is still read when the process has ended, in microseconds: a child of its may write for ever. */
+const DRAIN = 200_000;
+
+/** What a pseudoterminal gives at once; and a pipe that can be written to takes as much without blocking: pipe(7). */
+const PIECE = 4096;
+
 /** Carries bytes between the caller's streams and the terminal. */
 class Relay {
   readonly #sys: Sys;
@@ -91,9 +109,11 @@ class Relay {
   readonly #terminal: Fd;
   readonly #input: Fd;
   readonly #output: Fd;
-  /** Read from the caller and not yet taken by the terminal. */
-  #pending: Uint8Array = new Uint8Array();
+  /** Read from the caller and not yet taken by the terminal; read from the terminal and not yet taken by the caller. */
+  #typed: Uint8Array = new Uint8Array();
+  #shown: Uint8Array = new Uint8Array();
   #inputOpen: boolean;
+  #outputOpen = true;
   #terminalOpen = true;
 
   constructor(sys: Sys, watched: Watched, terminal: Fd, input: Fd) {
@@ -109,50 +129,96 @@ class Relay {
 
   run(): number {
     let code: number | undefined;
-    while (code === undefined || this.#terminalOpen) {
-      const [signals, terminal = 0, input = 0] = this.#poll(code === undefined ? -1 : 100);
-      if (signals !== 0) code = handleSignals(this.#sys, this.#watched) ?? code;
-      if (terminal & POLLOUT) this.#feed();
-      if (terminal & (POLLIN | POLLHUP)) this.#show();
-      else if (code !== undefined) break;
-      if (input & (POLLIN | POLLHUP)) this.#listen();
-    }
+    while (code === undefined) code = this.#turn(-1);
+    this.#drain();
     return code;
   }
 
-  #poll(timeout: number): number[] {
-    const { signals } = this.#watched;
-    const wantsInput = this.#inputOpen && this.#pending.length === 0;
-    const terminalEvents = this.#terminalOpen ? POLLIN | (this.#pending.length > 0 ? POLLOUT : 0) : 0;
-    const fds = [signals, ...(this.#terminalOpen ? [this.#terminal] : [signals])];
-    if (wantsInput) fds.push(this.#input);
-    return this.#sys.poll(fds, [POLLIN, terminalEvents, POLLIN], timeout);
+  /** Shows what the process has left in the terminal. A caller that reads slowly has all the time it takes. */
+  #drain(): void {
+    this.#inputOpen = false;
+    this.#typed = new Uint8Array();
+    let end = this.#sys.clockMonotonic() + DRAIN;
+    for (;;) {
+      const now = this.#sys.clockMonotonic();
+      const held = this.#shown.length > 0;
+      if (!held && (!this.#terminalOpen || now >= end)) return;
+      this.#turn(held ? -1 : Math.ceil((end - now) / 1000));
+      if (held) end += this.#sys.clockMonotonic() - now;
+    }
   }
 
+  /** Waits until one of the ends can go on, and lets it; gives the exit code once the process has ended. */
+  #turn(timeout: number): number | undefined {
+    const ready = this.#ends();
+    const fds = [this.#watched.signals, ...ready.map(({ fd }) => fd)];
+    const [signals, ...events] = this.#sys.poll(fds, [POLLIN, ...ready.map(({ event }) => event)], timeout);
+    ready.forEach(({ act }, index) => {
+      if (events[index] !== 0) act(); // Or it hung up, or is no open file: the attempt tells.
+    });
+    return signals === 0 ? undefined : handleSignals(this.#sys, this.#watched);
+  }
+
+  /** What is waited for. An end that has nothing to do is left out: poll(2) would tell of its hangup again and again. */
+  #ends(): End[] {
+    const ends: End[] = [];
+    if (this.#terminalOpen) {
+      if (this.#shown.length === 0) ends.push({ fd: this.#terminal, event: POLLIN, act: () => this.#hear() });
+      if (this.#typed.length > 0) ends.push({ fd: this.#terminal, event: POLLOUT, act: () => this.#feed() });
+      else if (this.#inputOpen) ends.push({ fd: this.#input, event: POLLIN, act: () => this.#listen() });
+    }
+    if (this.#shown.length > 0) ends.push({ fd: this.#output, event: POLLOUT, act: () => this.#show() });
+    return ends;
+  }
+
+  /** An input that cannot be read (closed, write-only, a terminal that hung up) has ended. */
   #listen(): void {
-    this.#pending = this.#sys.readSome(this.#input, 4096);
-    this.#inputOpen = this.#pending.length > 0;
-    if (!this.#inputOpen) this.#pending = Uint8Array.of(4); // End of file, as a terminal says it: ^D.
+    try {
+      this.#typed = this.#sys.readSome(this.#input, PIECE);
+    } catch (error) {
+      if (isErrno(error, "EAGAIN")) return;
+    }
+    this.#inputOpen = this.#typed.length > 0;
+    if (!this.#inputOpen) this.#typed = Uint8Array.of(4); // End of file, as a terminal says it: ^D.
   }
 
   #feed(): void {
     try {
-      this.#pending = this.#pending.slice(this.#sys.writeSome(this.#terminal, this.#pending));
+      this.#typed = this.#typed.slice(this.#sys.writeSome(this.#terminal, this.#typed));
     } catch (error) {
-      if (!isErrno(error, "EAGAIN", "EIO")) throw error;
+      if (isErrno(error, "EAGAIN")) return;
+      if (!isErrno(error, "EIO")) throw error;
+      this.#typed = new Uint8Array(); // Nobody has the terminal open.
     }
   }
 
-  #show(): void {
+  #hear(): void {
     try {
-      const bytes = this.#sys.readSome(this.#terminal, 65536);
-      if (bytes.length > 0) return this.#sys.writeBytes(this.#output, bytes);
-      this.#terminalOpen = false;
+      const bytes = this.#sys.readSome(this.#terminal, PIECE);
+      if (bytes.length === 0) this.#terminalOpen = false;
+      else if (this.#outputOpen) this.#shown = bytes;
     } catch (error) {
       if (isErrno(error, "EAGAIN")) return;
-      // EIO: the last process that had the terminal open has gone. EPIPE: the caller no longer listens.
-      if (!isErrno(error, "EIO", "EPIPE")) throw error;
-      this.#terminalOpen = false;
+      if (!isErrno(error, "EIO")) throw error;
+      this.#terminalOpen = false; // The last process that had the terminal open has gone.
     }
   }
+
+  /** When the caller no longer listens, the terminal is read all the same: else the process would wait for ever. */
+  #show(): void {
+    try {
+      this.#shown = this.#shown.slice(this.#sys.writeSome(this.#output, this.#shown));
+    } catch (error) {
+      if (isErrno(error, "EAGAIN")) return;
+      this.#outputOpen = false;
+      this.#shown = new Uint8Array();
+    }
+  }
+}
+
+/** One that bytes come from or go to. */
+interface End {
+  readonly fd: Fd;
+  readonly event: number;
+  readonly act: () => void;
 }

@@ -1,7 +1,7 @@
 /** Running another program of the host, and hearing what it says. */
-import { POLLHUP, POLLIN, SIGKILL } from "./constants.ts";
+import { POLLHUP, POLLIN, POLLOUT, SIGKILL } from "./constants.ts";
 import { Failure } from "./failure.ts";
-import { reasonOf } from "./errno.ts";
+import { isErrno, reasonOf } from "./errno.ts";
 import type { Fd, Sys } from "./sys.ts";
 
 export interface Program {
@@ -9,6 +9,8 @@ export interface Program {
   readonly args: readonly string[];
   /** The whole environment: nothing of the caller's is added. */
   readonly env: readonly string[];
+  /** Its working directory, where there is such a one. */
+  readonly directory?: string | undefined;
   readonly input: string;
   /** Milliseconds; undefined waits for ever. */
   readonly timeout: number | undefined;
@@ -33,31 +35,32 @@ export interface Piped {
   readonly errors: Fd;
 }
 
+type Startable = Pick<Program, "path" | "args" | "env" | "directory">;
+
 /** Starts a program with pipes. A program that cannot be run says why on its standard error, with code 127. */
-export function startPiped(sys: Sys, { path, args, env }: Pick<Program, "path" | "args" | "env">): Piped {
+export function startPiped(sys: Sys, program: Startable): Piped {
   const [inputOf, input] = sys.pipe();
   const [output, outputOf] = sys.pipe();
   const [errors, errorsOf] = sys.pipe();
-  const made = sys.clone3(0, []);
-  if (made.pid === 0) becomeProgram(sys, path, args, env, [inputOf, outputOf, errorsOf]);
+  const made = start(sys, program, [inputOf, outputOf, errorsOf]);
   for (const fd of [inputOf, outputOf, errorsOf]) fd[Symbol.dispose]();
-  return { pid: made.pid, pidfd: made.pidfd[0] as Fd, input, output, errors };
+  return { ...made, input, output, errors };
 }
 
-// oxlint-disable-next-line max-params -- what execve takes, and the streams
-function becomeProgram(
-  sys: Sys,
-  path: string,
-  args: readonly string[],
-  env: readonly string[],
-  streams: readonly Fd[],
-): never {
+function start(sys: Sys, program: Startable, streams: readonly Fd[]): Pick<Piped, "pid" | "pidfd"> {
+  const made = sys.clone3(0, []);
+  if (made.pid === 0) becomeProgram(sys, program, streams);
+  return { pid: made.pid, pidfd: made.pidfd[0] as Fd };
+}
+
+function becomeProgram(sys: Sys, { path, args, env, directory }: Startable, streams: readonly Fd[]): never {
   try {
     // Away from 0, 1 and 2 first: one of them may be a number that is still to be filled.
     const moved = streams.map((stream) => sys.duplicate(stream, 3));
     moved.forEach((stream, number) => sys.duplicateTo(stream, number));
     sys.closeRange(3, 0xffffffff, 0);
     sys.resetSignals();
+    if (directory !== undefined) enter(sys, directory);
     sys.execve(path, args, env);
   } catch (error) {
     sys.writeText(sys.inherited(2), `${path}: ${reasonOf(error)}`);
@@ -67,50 +70,95 @@ function becomeProgram(
   throw new Failure("unreachable");
 }
 
+/** A directory that is gone keeps no program from running: a bundle may be removed before its container. */
+function enter(sys: Sys, directory: string): void {
+  try {
+    sys.chdir(directory);
+  } catch {
+    // It stays where its maker is.
+  }
+}
+
 /** Runs a program to its end. Throws a Failure when it takes longer than `timeout`; it is killed then. */
 export function runProgram(sys: Sys, program: Program): Outcome {
-  const { pid, pidfd, input, output, errors } = startPiped(sys, program);
+  // Both ends of its input stay open here as long as it runs: writing to a program that reads nothing gives no SIGPIPE.
+  const [inputOf, input] = sys.pipe();
+  using _reader = inputOf;
+  const [output, outputOf] = sys.pipe();
+  const [errors, errorsOf] = sys.pipe();
+  const { pid, pidfd } = start(sys, program, [inputOf, outputOf, errorsOf]);
   using process = pidfd;
-  using outputEnd = output;
-  using errorsEnd = errors;
-  {
-    using inputEnd = input;
-    sys.ignoreSignal(13); // SIGPIPE: a program need not read what it is told.
-    try {
-      sys.writeText(inputEnd, program.input);
-    } catch {
-      // It closed its input: its exit code says whether that matters.
-    }
-  }
+  using _output = output;
+  using _errors = errors;
+  using _input = input;
+  for (const fd of [outputOf, errorsOf]) fd[Symbol.dispose]();
   const deadline = program.timeout === undefined ? undefined : sys.clockMonotonic() + program.timeout * 1000;
-  const heard = listen(sys, process, [outputEnd, errorsEnd], deadline);
-  if (heard === undefined) {
+  const told: Told = { fd: input, rest: sys.bytesOf(program.input) };
+  const heard: Heard[] = [output, errors].map((fd) => ({ fd, text: "", open: true }));
+  if (!converse(sys, process, { told, heard }, deadline)) {
     sys.pidfdSendSignal(process, SIGKILL);
     sys.wait(pid, true);
     throw new Failure(`${program.path} did not end within ${String(program.timeout ?? 0)} ms`);
   }
   const { code, signal } = sys.wait(pid, true);
-  return { code, signal, output: heard[0] ?? "", errors: heard[1] ?? "" };
+  return { code, signal, output: heard[0]?.text ?? "", errors: heard[1]?.text ?? "" };
 }
 
-/** What comes through the pipes until the process ends; undefined when the deadline passes. */
-function listen(sys: Sys, process: Fd, pipes: readonly Fd[], deadline: number | undefined): string[] | undefined {
-  const heard = pipes.map(() => "");
-  const open = pipes.map(() => true);
+/** What a program is told through its standard input. */
+interface Told {
+  readonly fd: Fd;
+  rest: Uint8Array;
+}
+
+/** What is heard of it through a pipe. */
+interface Heard {
+  readonly fd: Fd;
+  text: string;
+  open: boolean;
+}
+
+/** Talks with a program until it has ended; false when the deadline passes before. */
+function converse(
+  sys: Sys,
+  process: Fd,
+  { told, heard }: { told: Told; heard: readonly Heard[] },
+  deadline: number | undefined,
+): boolean {
+  for (const { fd } of [told, ...heard]) sys.setNonblocking(fd);
   for (;;) {
+    tell(sys, told);
+    const open = heard.filter((each) => each.open);
+    const fds = [process, ...open.map(({ fd }) => fd)];
+    if (told.rest.length > 0) fds.push(told.fd);
+    const events = fds.map((fd) => (fd === told.fd ? POLLOUT : POLLIN));
     const wait = deadline === undefined ? -1 : Math.max(0, Math.ceil((deadline - sys.clockMonotonic()) / 1000));
-    const events = open.map((isOpen) => (isOpen ? POLLIN : 0));
-    const [ended = 0, ...ready] = sys.poll([process, ...pipes], [POLLIN, ...events], wait);
-    const some = ready.map((revents, index) => open[index] === true && (revents & (POLLIN | POLLHUP)) !== 0);
-    some.forEach((isReady, index) => {
-      if (!isReady) return;
-      const text = textOf(sys.readSome(pipes[index] as Fd, 4096));
-      open[index] = text !== "";
-      heard[index] = `${heard[index] ?? ""}${text}`.slice(0, LIMIT);
+    const [ended = 0, ...ready] = sys.poll(fds, events, wait);
+    // What it wrote is in the pipes by now. A grandchild may keep them open, and write for ever.
+    open.forEach((each, index) => {
+      if (ended !== 0 || ((ready[index] ?? 0) & (POLLIN | POLLHUP)) !== 0) hear(sys, each);
     });
-    // A grandchild may keep the pipes open: the program itself has ended, and what it wrote was read.
-    if (ended !== 0 && !some.includes(true)) return heard;
-    if (ended === 0 && wait === 0) return undefined;
+    if (ended !== 0) return true;
+    if (deadline !== undefined && sys.clockMonotonic() >= deadline) return false;
+  }
+}
+
+/** Writes what the pipe has room for; after the last byte the program reads the end. */
+function tell(sys: Sys, told: Told): void {
+  try {
+    while (told.rest.length > 0) told.rest = told.rest.subarray(sys.writeSome(told.fd, told.rest));
+    told.fd[Symbol.dispose]();
+  } catch (error) {
+    if (!isErrno(error, "EAGAIN")) throw error;
+  }
+}
+
+function hear(sys: Sys, heard: Heard): void {
+  try {
+    const text = textOf(sys.readSome(heard.fd, LIMIT));
+    heard.open = text !== "";
+    heard.text = `${heard.text}${text}`.slice(0, LIMIT);
+  } catch (error) {
+    if (!isErrno(error, "EAGAIN")) throw error;
   }
 }
 

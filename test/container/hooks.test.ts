@@ -226,3 +226,44 @@ test("a startContainer hook is a program of the container's", [], (box) => {
   writeFileSync(join(bundle, "rootfs/hooks/make"), "#!/bin/sh\necho made > /made\n", { mode: 0o755 });
   assert.equal(box.tsrun(["run", "--bundle", bundle, box.id()]).stdout, "made\n");
 });
+
+test("a timeout counts, too, where a hook does not read a state that is larger than a pipe", [], (box) => {
+  const bundle = box.bundle("true", (config) => {
+    config.annotations = { large: "x".repeat(200_000) };
+    config.hooks = { createRuntime: [hook("createRuntime", "exec sleep 50", { timeout: 1 })] };
+  });
+  const began = Date.now();
+  assert.equal(box.tsrun(["create", "--bundle", bundle, box.id()]).status, 1);
+  assert.ok(Date.now() - began < 15_000);
+});
+
+test("a hook reads all of a state that is larger than a pipe", [], (box) => {
+  const log = box.path("log");
+  box.create("true", (config) => {
+    config.annotations = { large: "x".repeat(200_000) };
+    config.hooks = { createRuntime: [hook("createRuntime", `sleep 0.2; tr -dc x | wc -c > ${log}`)] };
+  });
+  assert.ok(Number(readFileSync(log, "utf8")) >= 200_000);
+});
+
+// runc waits for the end of the pipes.
+test("a hook has ended when its process has, though a child of it writes on", ["tsrun"], (box) => {
+  const began = Date.now();
+  const result = box.run("true", (config) => {
+    config.hooks = { createRuntime: [hook("createRuntime", "(while :; do echo on; done) & echo because >&2; exit 3")] };
+  });
+  assert.equal(result.status, 1);
+  assert.match(result.stderr, /stderr: because/);
+  assert.ok(Date.now() - began < 5000);
+  assert.deepEqual(box.settled(), []);
+});
+
+test("hooks of the runtime's run in the bundle", ["tsrun"], async (box) => {
+  const stages = STAGES.filter((stage) => stage !== "startContainer");
+  const { tweak, lines } = logged(box, "cat > /dev/null; echo $1 $(pwd) >> LOG", stages);
+  const { id, bundle } = box.create(["sleep", "1000"], tweak);
+  box.ok("start", id);
+  await eventually(() => lines().length === 4, "the hooks of start");
+  box.ok("delete", "--force", id);
+  assert.deepEqual(lines().toSorted(), stages.map((stage) => `${stage} ${bundle}`).toSorted());
+});

@@ -1,16 +1,38 @@
 //! Cutting one member out of a JSON text without parsing it: for a member that is large and often the same.
 
+use std::collections::TryReserveError;
+
 /// The text with the member at `path` replaced by `null`, and the member's own text. None where it is absent, or where the
 /// text is not as simple as it looks (a key with an escape, broken JSON): the parser has the last word then. Of members
 /// with the same name the last one counts, as it does for the parser.
-#[must_use]
-pub fn cut(text: &str, path: &[&str]) -> Option<(String, String)> {
+///
+/// # Errors
+/// Where there is no memory for the copies.
+pub fn cut(text: &str, path: &[&str]) -> Result<Option<(String, String)>, TryReserveError> {
+    let Some((before, member, after)) = split(text, path) else { return Ok(None) };
+    Ok(Some((joined(&[before, "null", after])?, joined(&[member])?)))
+}
+
+/// The text before the member at `path`, the member, and the text after it.
+fn split<'a>(text: &'a str, path: &[&str]) -> Option<(&'a str, &'a str, &'a str)> {
+    // JSON has no NUL: the parser says where it is.
+    if text.contains('\0') {
+        return None;
+    }
     let (mut start, mut end) = (0, text.len());
     for name in path {
         (start, end) = member(text.as_bytes(), start, end, name)?;
     }
-    let (before, member, after) = (text.get(..start)?, text.get(start..end)?, text.get(end..)?);
-    Some((format!("{before}null{after}"), member.to_owned()))
+    Some((text.get(..start)?, text.get(start..end)?, text.get(end..)?))
+}
+
+fn joined(parts: &[&str]) -> Result<String, TryReserveError> {
+    let mut whole = String::new();
+    whole.try_reserve_exact(parts.iter().map(|part| part.len()).sum())?;
+    for part in parts {
+        whole.push_str(part);
+    }
+    Ok(whole)
 }
 
 /// Where the value of `name` lies in the object that begins after white space at `start`.
@@ -98,7 +120,7 @@ mod tests {
     use super::cut;
 
     fn cut_ab(text: &str) -> Option<(String, String)> {
-        cut(text, &["a", "b"])
+        cut(text, &["a", "b"]).unwrap()
     }
 
     #[test]
@@ -126,6 +148,7 @@ mod tests {
             r#"{"a":{"b":"x}}"#,
             r#"{"a":{"b":1]}"#,
             r#"{"a" 1}"#,
+            "{\"a\":{\"b\":\"\0\"}}",
         ] {
             assert_eq!(cut_ab(text), None, "{text}");
         }

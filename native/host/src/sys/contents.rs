@@ -15,10 +15,11 @@ use std::{
 /// Reads until the end, at most `limit` bytes.
 fn read_all(fd: Fd, limit: u64) -> Result<Vec<u8>, Errno> {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-    let mut bytes = Vec::with_capacity(limit.min(16384));
+    let mut bytes = Vec::new();
     while bytes.len() < limit {
         if bytes.capacity() == bytes.len() {
-            bytes.reserve(bytes.len());
+            // What is read comes from outside: a file that is too large is an error and not the end of the program.
+            bytes.try_reserve(bytes.len().max(limit.min(16384))).map_err(|_| Errno(libc::ENOMEM))?;
         }
         match rustix::io::read(fd.get(), rustix::buffer::spare_capacity(&mut bytes)) {
             Ok(0) => break,
@@ -54,9 +55,10 @@ calls! {
 
     /// Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
     /// where there is none, or where only a parser can tell.
-    fn cutJson(text: CString, path: Vec<CString>) -> Option<Vec<String>> {
+    fn cutJson(text: Text, path: Vec<CString>) -> Option<Vec<String>> {
         let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
-        Ok(crate::json::cut(text.to_str().unwrap_or_default(), &names).map(|(rest, member)| vec![rest, member]))
+        let cut = text.as_str().map_or(Ok(None), |text| crate::json::cut(text, &names));
+        Ok(cut.map_err(|_| Errno(libc::ENOMEM))?.map(|(rest, member)| vec![rest, member]))
     }
 
     /// Whether bytes are the UTF-8 of a text.

@@ -19,6 +19,14 @@ use std::{
 /// Half of the stack that Linux gives by default, so that deep input is an error and not a crash.
 const STACK: q::size_t = 4 << 20;
 
+/// Half of the stack that the caller grants, where that is less: `ulimit -s`.
+fn stack() -> q::size_t {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: the struct is ours; where the call fails, it stays as it is.
+    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &raw mut limit) };
+    STACK.min(limit.rlim_cur / 2)
+}
+
 /// How much is allocated before cycles are looked for.
 const GARBAGE: q::size_t = 16 << 20;
 
@@ -39,6 +47,8 @@ pub fn run(modules: &'static [Module], args: Vec<Text>, env: Vec<Text>) -> u8 {
     fd::restore(roots.fd_class);
     // SAFETY: the roots are those of a living engine.
     unsafe { q::JS_UpdateStackTop(roots.runtime) };
+    // SAFETY: as above.
+    unsafe { q::JS_SetMaxStackSize(roots.runtime, stack()) };
     // SAFETY: as above.
     let answer = unsafe { call_main(&roots, args, env) };
     // SAFETY: the value is alive.
@@ -209,12 +219,27 @@ unsafe fn report(context: Context) {
     }
 }
 
+/// Opens /dev/null for each of 0, 1 and 2 that the caller has closed: else a file of ours would get the number, and what is
+/// written to standard error would go into it. As Go's and Rust's own start-ups do. Says whether all three are open.
+fn open_standard() -> bool {
+    (0..=2).all(|number| {
+        // SAFETY: asks only whether the number is open.
+        let open = unsafe { libc::fcntl(number, libc::F_GETFD) } >= 0;
+        // The lowest number that is free, which is this one: open(2).
+        // SAFETY: the path ends in NUL.
+        open || unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) } == number
+    })
+}
+
 /// The entry of a program: `argv` and the environment as lists, and never with more rights than the caller's own.
 ///
 /// # Safety
 /// To be called by the C library's start-up, with its arguments.
 #[must_use]
 pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *const *const c_char) -> c_int {
+    if !open_standard() {
+        return 1;
+    }
     // SAFETY: plain look-up in the auxiliary vector.
     if unsafe { libc::getauxval(libc::AT_SECURE) } != 0 {
         eprintln!("tsrun: must not be set-user-ID or have file capabilities");

@@ -234,6 +234,12 @@ pub unsafe fn throw_errno(context: Context, call: &CStr, errno: Errno) -> q::JSV
 /// # Safety
 /// `context` must be alive.
 pub unsafe fn throw_mismatch(context: Context, call: &CStr, mismatch: &Mismatch) -> q::JSValue {
-    // SAFETY: both strings end in NUL and the format takes two.
-    unsafe { q::JS_ThrowTypeError(context, c"%s: %s".as_ptr(), call.as_ptr(), mismatch.0.as_ptr()) }
+    match mismatch {
+        // SAFETY: both strings end in NUL and the format takes two.
+        Mismatch::Kind(text) => unsafe {
+            q::JS_ThrowTypeError(context, c"%s: %s".as_ptr(), call.as_ptr(), text.as_ptr())
+        },
+        // SAFETY: the caller vouches for `context`.
+        Mismatch::Memory => unsafe { q::JS_ThrowOutOfMemory(context) },
+    }
 }

@@ -3,9 +3,19 @@
 use super::{errno::Errno, value::Fd};
 use crate::calls;
 use std::{
+    ffi::c_ulong,
     os::fd::{FromRawFd, OwnedFd},
     ptr,
 };
+
+/// rt_sigaction(2), `struct kernel_sigaction` of x86-64: the kernel's own, in which the mask comes last.
+#[repr(C)]
+struct KernelAction {
+    handler: libc::sighandler_t,
+    flags: c_ulong,
+    restorer: usize,
+    mask: u64,
+}
 
 /// A set of signals as the kernel keeps it: bit n-1 for signal n.
 fn set_mask(mask: u64) -> Result<(), Errno> {
@@ -43,10 +53,13 @@ calls! {
 
     /// Every signal to its default, none blocked: what the kernel gives to a program that nobody started.
     fn resetSignals() -> () {
+        let action = KernelAction { handler: libc::SIG_DFL, flags: 0, restorer: 0, mask: 0 };
         for signal in 1..=64 {
-            // SIGKILL and SIGSTOP answer EINVAL; 32 and 33 are libc's own and still default.
-            // SAFETY: SIG_DFL is no function of ours.
-            unsafe { libc::signal(signal, libc::SIG_DFL) };
+            // Past libc, which keeps 32 to 34 for itself: a caller may ignore those too. SIGKILL and SIGSTOP answer EINVAL.
+            // SAFETY: SIG_DFL is no function of ours; the struct is the kernel's, with a mask of 8 bytes.
+            unsafe {
+                libc::syscall(libc::SYS_rt_sigaction, signal, &raw const action, ptr::null_mut::<KernelAction>(), 8)
+            };
         }
         set_mask(0)
     }

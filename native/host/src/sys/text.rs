@@ -4,6 +4,7 @@
 
 use super::{results::Ret, value::Context};
 use qjs_sys as q;
+use std::collections::TryReserveError;
 use std::ffi::{CStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 
@@ -40,25 +41,33 @@ impl Ret for Text {
             // SAFETY: the caller vouches for `context`; the engine copies.
             return unsafe { q::JS_NewStringLen(context, self.0.as_ptr().cast(), self.0.len() as q::size_t) };
         }
-        let units = units(&self.0);
-        // SAFETY: as above.
-        unsafe { q::JS_NewStringUTF16(context, units.as_ptr(), units.len() as q::size_t) }
+        match units(&self.0) {
+            // SAFETY: as above.
+            Ok(units) => unsafe { q::JS_NewStringUTF16(context, units.as_ptr(), units.len() as q::size_t) },
+            // SAFETY: as above.
+            Err(_) => unsafe { q::JS_ThrowOutOfMemory(context) },
+        }
     }
 }
 
-fn units(bytes: &[u8]) -> Vec<u16> {
-    let mut units = Vec::with_capacity(bytes.len());
+fn units(bytes: &[u8]) -> Result<Vec<u16>, TryReserveError> {
+    let mut units = Vec::new();
+    units.try_reserve_exact(bytes.len())?;
     for chunk in bytes.utf8_chunks() {
         units.extend(chunk.valid().encode_utf16());
         units.extend(chunk.invalid().iter().map(|byte| 0xdc00 + u16::from(*byte)));
     }
-    units
+    Ok(units)
 }
 
 /// The engine's UTF-8 of a string, in which a lone surrogate has three bytes, with those of `units` as the bytes they were.
-#[must_use]
-pub fn bytes_of(text: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
+///
+/// # Errors
+/// Where there is no memory for it.
+pub fn bytes_of(text: &[u8]) -> Result<Vec<u8>, TryReserveError> {
+    let mut bytes = Vec::new();
+    // With room for the NUL of a CString.
+    bytes.try_reserve_exact(text.len() + 1)?;
     let mut rest = text;
     while let [first, tail @ ..] = rest {
         // U+DC80 to U+DCFF are ED B2 80 to ED B3 BF.
@@ -70,7 +79,7 @@ pub fn bytes_of(text: &[u8]) -> Vec<u8> {
             rest = tail;
         }
     }
-    bytes
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -97,9 +106,9 @@ mod tests {
         for text in
             [&b"plain"[..], b"\xff", b"a\x80\xc3\xa4\xfez", "\u{1f600}".as_bytes(), b"\xed\xb2\x80", b"\xf0\x9f"]
         {
-            assert_eq!(bytes_of(&encoded(&units(text))), text, "{text:?}");
+            assert_eq!(bytes_of(&encoded(&units(text).unwrap())).unwrap(), text, "{text:?}");
         }
         let all: Vec<u8> = (1..=255).collect();
-        assert_eq!(bytes_of(&encoded(&units(&all))), all);
+        assert_eq!(bytes_of(&encoded(&units(&all).unwrap())).unwrap(), all);
     }
 }

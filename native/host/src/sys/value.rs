@@ -1,7 +1,7 @@
 //! What a native call may take of the engine's values, and the name that TypeScript has for it. What it gives is in
 //! `results`.
 
-use super::text::bytes_of;
+use super::text::{Text, bytes_of};
 use qjs_sys as q;
 use std::{
     ffi::{CStr, CString, c_void},
@@ -11,8 +11,13 @@ use std::{
 
 pub type Context = *mut q::JSContext;
 
-/// An argument that is not what the table says: a mistake of the program, never of its user.
-pub struct Mismatch(pub &'static CStr);
+/// Why an argument cannot be taken.
+pub enum Mismatch {
+    /// It is not what the table says: a mistake of the program, never of its user.
+    Kind(&'static CStr),
+    /// There is no room for a copy of it.
+    Memory,
+}
 
 /// What a native call can take.
 pub trait Arg: Sized {
@@ -55,7 +60,7 @@ impl Arg for Fd {
         let stored = unsafe { q::JS_GetOpaque(value, super::fd::class()) };
         match RawFd::try_from(stored.addr()) {
             Ok(number) if number > 0 => Ok(Self(number - 1)),
-            _ => Err(Mismatch(c"a descriptor is wanted that is open")),
+            _ => Err(Mismatch::Kind(c"a descriptor is wanted that is open")),
         }
     }
 }
@@ -83,7 +88,7 @@ macro_rules! integers {
                 let mut number = 0_i64;
                 // SAFETY: the caller vouches for `value`; `number` is ours.
                 if !unsafe { q::JS_IsNumber(value) } || unsafe { q::JS_ToInt64(context, &raw mut number, value) } != 0 {
-                    return Err(Mismatch(c"a number is wanted"));
+                    return Err(Mismatch::Kind(c"a number is wanted"));
                 }
                 // Flags travel as unsigned or signed 32-bit numbers: both have the same bits.
                 Ok(number as $type)
@@ -99,7 +104,7 @@ impl Arg for bool {
     unsafe fn take(_context: Context, value: q::JSValue) -> Result<Self, Mismatch> {
         // SAFETY: the caller vouches for `value`.
         if !unsafe { q::JS_IsBool(value) } {
-            return Err(Mismatch(c"a boolean is wanted"));
+            return Err(Mismatch::Kind(c"a boolean is wanted"));
         }
         // SAFETY: it is a boolean.
         Ok(unsafe { q::JS_VALUE_GET_BOOL(value) })
@@ -116,31 +121,54 @@ impl Arg for Wide {
         let mut wide = 0_u64;
         // SAFETY: the caller vouches for `value`; `wide` is ours.
         if !unsafe { q::JS_IsBigInt(value) } || unsafe { q::JS_ToBigUint64(context, &raw mut wide, value) } != 0 {
-            return Err(Mismatch(c"a bigint is wanted"));
+            return Err(Mismatch::Kind(c"a bigint is wanted"));
         }
         Ok(Self(wide))
     }
+}
+
+/// The bytes of a string.
+///
+/// # Safety
+/// As for [`Arg::take`].
+unsafe fn string(context: Context, value: q::JSValue) -> Result<Vec<u8>, Mismatch> {
+    // SAFETY: the caller vouches for `value`.
+    if !unsafe { q::JS_IsString(value) } {
+        return Err(Mismatch::Kind(c"a string is wanted"));
+    }
+    let mut length: q::size_t = 0;
+    // SAFETY: as above; `length` is ours.
+    let text = unsafe { q::JS_ToCStringLen(context, (&raw mut length).cast(), value) };
+    if text.is_null() {
+        // SAFETY: the exception that the engine has thrown gives way to the one that the call throws.
+        let thrown = unsafe { q::JS_GetException(context) };
+        // SAFETY: it is ours.
+        unsafe { q::JS_FreeValue(context, thrown) };
+        return Err(Mismatch::Memory);
+    }
+    // SAFETY: the engine says that `text` has `length` bytes.
+    let bytes = bytes_of(unsafe { slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0)) });
+    // SAFETY: `text` came from the call above and is not used again.
+    unsafe { q::JS_FreeCString(context, text) };
+    bytes.map_err(|_| Mismatch::Memory)
 }
 
 impl Arg for CString {
     const TYPE: &'static str = "string";
 
     unsafe fn take(context: Context, value: q::JSValue) -> Result<Self, Mismatch> {
-        // SAFETY: the caller vouches for `value`.
-        if !unsafe { q::JS_IsString(value) } {
-            return Err(Mismatch(c"a string is wanted"));
-        }
-        let mut length: q::size_t = 0;
-        // SAFETY: as above; `length` is ours.
-        let text = unsafe { q::JS_ToCStringLen(context, (&raw mut length).cast(), value) };
-        if text.is_null() {
-            return Err(Mismatch(c"out of memory"));
-        }
-        // SAFETY: the engine says that `text` has `length` bytes.
-        let bytes = bytes_of(unsafe { slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0)) });
-        // SAFETY: `text` came from the call above and is not used again.
-        unsafe { q::JS_FreeCString(context, text) };
-        Self::new(bytes).map_err(|_| Mismatch(c"a string must not contain NUL"))
+        // SAFETY: passed on.
+        let bytes = unsafe { string(context, value) }?;
+        Self::new(bytes).map_err(|_| Mismatch::Kind(c"a string must not contain NUL"))
+    }
+}
+
+impl Arg for Text {
+    const TYPE: &'static str = "string";
+
+    unsafe fn take(context: Context, value: q::JSValue) -> Result<Self, Mismatch> {
+        // SAFETY: passed on.
+        unsafe { string(context, value) }.map(Self)
     }
 }
 
@@ -177,7 +205,7 @@ unsafe fn elements<T: Arg>(context: Context, value: q::JSValue) -> Result<Vec<T>
     let mut length = 0_i64;
     // SAFETY: the caller vouches for `value`; `length` is ours.
     if unsafe { q::JS_GetLength(context, value, &raw mut length) } != 0 {
-        return Err(Mismatch(c"an array is wanted"));
+        return Err(Mismatch::Kind(c"an array is wanted"));
     }
     let mut list = Vec::new();
     for index in 0..u32::try_from(length).unwrap_or(0) {
@@ -187,6 +215,7 @@ unsafe fn elements<T: Arg>(context: Context, value: q::JSValue) -> Result<Vec<T>
         let taken = unsafe { T::take(context, element) };
         // SAFETY: it was ours, and T holds a copy.
         unsafe { q::JS_FreeValue(context, element) };
+        list.try_reserve(1).map_err(|_| Mismatch::Memory)?;
         list.push(taken?);
     }
     Ok(list)
@@ -211,7 +240,7 @@ impl Arg for Bytes {
         // SAFETY: the caller vouches for `value`; `length` is ours.
         let bytes = unsafe { q::JS_GetUint8Array(context, &raw mut length, value) };
         if bytes.is_null() {
-            return Err(Mismatch(c"a Uint8Array is wanted"));
+            return Err(Mismatch::Kind(c"a Uint8Array is wanted"));
         }
         Ok(Self(bytes, usize::try_from(length).unwrap_or(0)))
     }
