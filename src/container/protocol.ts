@@ -2,7 +2,8 @@
  * What init and its parent say to each other, over a SOCK_SEQPACKET pair:
  *
  *   init                                   parent
- *   ── sibling + descriptor ────────────▶  of the helper that joins a user namespace
+ *   ── sibling + descriptor ────────────▶  of the helper that joins a user namespace; init waits to be known
+ *   ◀───────────────────────────── goOn ──
  *   ── idMaps ──────────────────────────▶  writes uid_map, gid_map              (a new user namespace)
  *   ◀───────────────────────────── goOn ──
  *   ── hooks ───────────────────────────▶  state is committed; prestart, createRuntime
