@@ -26,10 +26,13 @@ interface Teller {
 export function main(native: Sys, args: readonly string[], env: readonly string[]): number {
   const sys = traced(native, variable(env, "DEBUG"));
   const teller: Teller = { log: new Log(sys, PLAIN), command: undefined };
+  sys.phase("arguments");
   try {
     return begin({ sys, args, env }, teller);
   } catch (error) {
     return fail(sys, teller, error);
+  } finally {
+    if (variable(env, "TSRUN_TRACE").startsWith("phases")) sys.load("phases").writePhases(sys);
   }
 }
 

@@ -21,9 +21,12 @@ import { preservedFds } from "./secure.ts";
 export function run(context: Context, parsed: Parsed): number {
   const { sys, globals } = context;
   const [id = ""] = parsed.operands;
+  sys.phase("open the container");
   const held = openContainer(sys, globals.root, id);
   refuseStatus(sys, held, isSet(parsed, "ignore-paused"));
+  sys.phase("read the filter");
   const filter = readFilter(sys, held.directory);
+  sys.phase("parse config.json");
   const spec = filter === undefined ? specOf(sys, held) : specWithout(sys, held);
   const process = processOf(sys, parsed, spec);
   const detach = isSet(parsed, "detach");
@@ -38,7 +41,9 @@ export function run(context: Context, parsed: Parsed): number {
     preserveFds: preservedFds(sys, context.env, parsed),
     cgroup: subCgroup(option(parsed, "cgroup")),
   });
+  sys.phase("start: wait for execve");
   begin(sys, executed, parsed);
+  sys.phase("wait for the end");
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals, input: true });
 }

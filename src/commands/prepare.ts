@@ -22,9 +22,12 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   if (globals.cgroupManager === "disabled") {
     throw new Failure("--cgroup-manager disabled is not supported yet: leave it out, and the container gets a cgroup");
   }
+  sys.phase("read config.json");
   const origin = originOf(context, parsed);
   const { config, id, owned } = origin;
+  sys.phase("probe the host");
   const facts = probe(sys);
+  sys.phase("look for the filter");
   const { spec: own, filter } = filtered(context, origin, facts.machine);
   const spec = withSockets(own, listenFds(sys, context.env));
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
@@ -57,7 +60,8 @@ function originOf(context: Context, parsed: Parsed): Origin {
   return { id: parsed.operands[0] ?? "", config: readConfig(sys, path), bundle, make: () => undefined };
 }
 
-function specOf({ config, bundle, overlay }: Pick<Origin, "config" | "bundle" | "overlay">): Spec {
+function specOf(sys: Sys, { config, bundle, overlay }: Pick<Origin, "config" | "bundle" | "overlay">): Spec {
+  sys.phase("parse config.json");
   const spec = parseSpec(config, bundle);
   return overlay === undefined ? spec : { ...spec, root: { ...spec.root, overlay } };
 }
@@ -68,11 +72,12 @@ function filtered({ sys, globals }: Context, origin: Origin, machine: string): {
   const key = rest === undefined || profile === undefined ? undefined : keyOf(profile, machine);
   const entry = key === undefined ? undefined : lookUp(sys, globals.root, key);
   if (rest !== undefined && entry !== undefined) {
-    const seccomp = knownSeccomp(entry.flags, () => specOf(origin).seccomp);
-    return { spec: { ...specOf({ ...origin, config: rest }), seccomp }, filter: entry.program };
+    const seccomp = knownSeccomp(entry.flags, () => specOf(sys, origin).seccomp);
+    return { spec: { ...specOf(sys, { ...origin, config: rest }), seccomp }, filter: entry.program };
   }
-  const spec = specOf(origin);
+  const spec = specOf(sys, origin);
   if (spec.seccomp === undefined) return { spec, filter: new Uint8Array() };
+  sys.phase("compile the filter");
   const filter = sys.load("seccomp").compileSeccomp(spec.seccomp, machine as Machine);
   if (key !== undefined) store(sys, globals.root, key, { flags: spec.seccomp.flags, program: filter });
   return { spec, filter };

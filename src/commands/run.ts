@@ -22,11 +22,13 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
   if (!detach && !isSet(parsed, "no-subreaper")) sys.prctl(PR_SET_CHILD_SUBREAPER, 1, 0);
   using signals = sys.signalFd();
   const created = createContainer(sys, request);
+  sys.phase("hand over");
   handOver(sys, created, parsed, request);
   const code = attend(sys, created, request, () => {
     if (!detach && created.terminal !== undefined) copySize(sys, created.terminal);
     begin(sys, created, request);
     if (detach) return 0;
+    sys.phase("wait for the end");
     const input = option(parsed, "image") === undefined || isSet(parsed, "interactive");
     return waitForProcess(sys, { ...created, pid: created.state.pid, signals, input });
   });
@@ -35,6 +37,7 @@ export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequ
     if (isSet(parsed, "rm")) deleteWhenEnded(sys, created, request);
     return 0;
   }
+  sys.phase("delete");
   if (!isSet(parsed, "keep")) deleteContainer(sys, request.root, request.id, { force: true });
   return code;
 }
@@ -62,6 +65,7 @@ function endQuietly(sys: Sys, { pidfd, state }: Created): void {
 
 /** Lets init become the container's process; what it fails at comes back, until the channel closes by execve. */
 function begin(sys: Sys, created: Created, { spec }: CreateRequest): void {
+  sys.phase("start: wait for execve");
   goOn(sys, created.channel);
   const failure = receive(sys, created.channel);
   if (failure !== undefined) throw new Failure(failure.text);

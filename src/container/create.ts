@@ -60,10 +60,12 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   const { spec, facts, id } = request;
   const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
   if (spec.seccomp !== undefined && request.filter.length === 0) throw new Failure("the seccomp filter is empty");
+  sys.phase("plan");
   const host = [...planHost(spec, facts, cgroup.path)];
   const init = [
     ...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path }),
   ];
+  sys.phase("write the intent");
   const directory = makeContainerDirectory(sys, request.root, id);
   const intent = intentOf(sys, request, cgroup);
   let made = false;
@@ -150,13 +152,16 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   // A neighbour in a joined namespace must not look into init, nor into its environment, which is the caller's
   // (CVE-2016-9962): only execve makes it dumpable again.
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
+  sys.phase("open sources");
   const sources = openSources(sys, prepared.steps);
   using joined = openNamespaces(sys, spec);
   using fifo = request.start === "fifo" ? makeFifo(sys, prepared.directory) : undefined;
   const [ours, theirs] = sys.socketPair();
   using channel = ours;
   using their = theirs;
+  sys.phase("clone3");
   const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
+  sys.phase(child.pid === 0 ? "become init" : "write the state");
   if (child.pid === 0) {
     channel[Symbol.dispose]();
     // The lock is the parent's: both sides of a fork share it, and init lives on.
@@ -209,11 +214,14 @@ function superviseInit(sys: Sys, request: CreateRequest, supervised: Supervised)
     parent.goOn();
   }
   writeState(sys, directory, state);
+  sys.phase("wait for init's hooks");
   parent.expect("hooks");
+  sys.phase("limits and hooks");
   adopt(sys, child.pid, spec.process);
   told.hooks = state;
   runCreateHooks(sys, spec, state);
   parent.goOn();
+  sys.phase("wait until init is ready");
   const terminal = spec.process.terminal ? parent.expect("terminal") : undefined;
   if (terminal !== undefined) parent.goOn();
   parent.expect("ready");

@@ -48,6 +48,7 @@ export interface Executed {
  * Throws a Failure.
  */
 export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
+  sys.phase("open init");
   using target = openInit(sys, state);
   // The container may hold CAP_SYS_PTRACE: this process must not be looked into once it is inside (CVE-2016-9962).
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
@@ -56,7 +57,9 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   using their = theirs;
   const pidFlag = Math.floor(state.namespaces / CLONE_NEWPID) % 2 === 1 ? CLONE_NEWPID : 0;
   if (pidFlag !== 0) attempt("join the container's pid namespace", () => sys.setns(target, pidFlag));
+  sys.phase("clone3");
   const made = cloneInto(sys, state, request.cgroup);
+  sys.phase(made.pid === 0 ? "join the namespaces" : "limits");
   if (made.pid === 0) {
     channel[Symbol.dispose]();
     const keyring = state.newKeyring ? state.id : undefined;
@@ -69,6 +72,7 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
+    sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
     parent.expect("ready");
@@ -157,16 +161,19 @@ function live(
     waitForParent(sys, channel);
   };
   const converse = { runHooks: () => undefined, handOver };
+  sys.phase("wait for the limits");
   const steps = planExec(process, seccomp, keyring);
   const { early, late } = steps;
   waitForParent(sys, channel);
   execute(early, { sys, root: undefined, sources: new Map(), filter, converse });
   if (process.terminal) takeTerminal(sys, process, handOver);
   execute(late, { sys, root: undefined, sources: new Map(), filter, converse });
+  sys.phase("find the program");
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);
   tell(sys, channel, "ready");
   waitForParent(sys, channel);
+  sys.phase("execve");
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
   return becomeProcess(sys, {
     process,

@@ -62,10 +62,13 @@ function live(sys: Sys, init: Init): never {
     filter: init.filter,
     converse: conversation(sys, init),
   });
+  sys.phase("find the program");
   const env = withHome(sys, spec.process);
   const program = findProgram(sys, spec.process, env);
+  sys.phase("wait for start");
   tell(sys, channel, "ready");
   waitForStart(sys, init);
+  sys.phase("execve");
   const report = init.start.by === "fifo" ? init.start.fifo : channel;
   try {
     const { startContainer } = spec.hooks;

@@ -7,6 +7,7 @@ import { verbs } from "./verbs.ts";
 export function execute(steps: Iterable<Step>, scene: Scene): void {
   for (const step of steps) {
     const verb = verbs[step.do] as (scene: Scene, options: Step["with"], step: Step) => void; // step() paired them
+    scene.sys.phase(step.do);
     try {
       verb(scene, step.with, step);
     } catch (cause) {

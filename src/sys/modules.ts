@@ -20,6 +20,7 @@ export interface Modules {
   "commands-image-rm": typeof import("../commands/image-rm.ts");
   "commands-image-unpack": typeof import("../commands/image-unpack.ts");
   "image-prepare": typeof import("../image/prepare.ts");
+  phases: typeof import("../commands/phases.ts");
   trace: typeof import("../commands/trace.ts");
   seccomp: typeof import("../mechanisms/seccomp-compile.ts");
 }

@@ -232,4 +232,9 @@ export interface Native {
    * (close-on-exec), installs the seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program
    * runs in between: CVE-2024-21626. On failure the errno is thrown, and `report` is then the descriptor `keep`. */
   becomeProcess(path: string, args: readonly string[], env: readonly string[], keep: number, report: Fd, flags: number, program: Uint8Array): void;
+  /** Begins a phase of `TSRUN_TRACE=phases`; nothing without it. */
+  phase(name: string): void;
+  /** Ends the last phase; gives a line for each that was, of all processes: process, nanoseconds of its beginning, its
+   * length, and the part of it in native calls, page faults, name; with tabs between. */
+  phases(): string[];
 }

@@ -4,7 +4,7 @@
 //! fails with EROFS, now and later, and no path leads to the mount. It happens before the engine starts: an engine that
 //! has run already would cost as much again.
 
-use crate::sys::{errno::Errno, mounts::make_readonly, process::run_file, text::Text};
+use crate::sys::{errno::Errno, mounts::make_readonly, process::run_file, text::Text, trace};
 use rustix::{
     fs::{CWD, StatVfsMountFlags, fstatvfs, readlinkat},
     mount::{OpenTreeFlags, open_tree},
@@ -55,5 +55,9 @@ fn again(args: &[Text], env: &[Text]) -> Result<(), Errno> {
     let list = |texts: &[Text]| texts.iter().filter_map(|text| CString::new(text.0.clone()).ok()).collect::<Vec<_>>();
     let mut env = list(env);
     env.extend(CString::new(mark));
+    if let Some(entry) = trace::handed_on() {
+        env.retain(|other| !other.as_bytes().starts_with(trace::VARIABLE.as_bytes()));
+        env.extend(CString::new(entry));
+    }
     run_file(copy.as_fd(), &list(args), &env)
 }

@@ -7,6 +7,7 @@ use super::{
     modules::{self, Module},
     results::Ret,
     text::Text,
+    trace,
     value::Context,
 };
 use crate::protect::protect;
@@ -259,6 +260,7 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *co
             Text::from(name)
         })
         .collect();
+    trace::begin(&env);
     protect(&args, &env);
     run(modules, args, env).into()
 }

@@ -17,6 +17,7 @@ mod signals;
 mod sockets;
 mod terminal;
 pub mod text;
+pub mod trace;
 mod tree;
 pub mod value;
 
@@ -46,6 +47,7 @@ pub const FAMILIES: &[&[Call]] = &[
     sockets::CALLS,
     terminal::CALLS,
     filters::CALLS,
+    trace::CALLS,
 ];
 
 /// Defines the calls of a family and their table. A body gives `Result<T, Errno>`.
@@ -81,7 +83,10 @@ macro_rules! calls {
                         };
                         index += 1;
                     )*
-                    match super::$name($($arg),*) {
+                    let entered = $crate::sys::trace::enter();
+                    let answer = super::$name($($arg),*);
+                    $crate::sys::trace::leave(entered);
+                    match answer {
                         // SAFETY: as above.
                         Ok(given) => unsafe { $crate::sys::results::Ret::give(given, context) },
                         // SAFETY: as above.

@@ -52,7 +52,7 @@ fn ended(pid: i32, status: c_int) -> Ended {
 }
 
 /// By libc: rustix insists on functions of the vDSO that User-mode Linux does not have.
-fn clock(id: libc::clockid_t) -> libc::timespec {
+pub(super) fn clock(id: libc::clockid_t) -> libc::timespec {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the struct is ours; both clocks exist everywhere.
     unsafe { libc::clock_gettime(id, &raw mut now) };
