@@ -10,6 +10,9 @@ interface Made {
   readonly terminal: Fd | undefined;
 }
 
+/** The options by which a caller asks to be told. */
+export const TELLING = ["console-socket", "pidfd-socket", "pid-file"] as const;
+
 /** To --console-socket, --pidfd-socket and --pid-file, in this order, as far as they were given. Throws a Failure. */
 export function announce(sys: Sys, parsed: Parsed, kind: PidfdKind, { pid, pidfd, terminal }: Made): void {
   const consoleSocket = option(parsed, "console-socket");

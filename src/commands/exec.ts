@@ -7,13 +7,13 @@ import { execIn, refuseStatus, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { readFilter } from "../container/filter.ts";
-import { specOf, specWithout } from "../container/start.ts";
+import { processOf } from "../container/start.ts";
 import { knownSeccomp } from "../mechanisms/seccomp-cache.ts";
 import { openContainer } from "../container/state.ts";
 import { CAPABILITIES, parseProcessFile } from "../spec/parse-process.ts";
-import type { CapName, Process, Spec, User } from "../spec/spec.ts";
+import type { CapName, Process, User } from "../spec/spec.ts";
 import { isDigits } from "../spec/text.ts";
-import { announce } from "./announce.ts";
+import { announce, TELLING } from "./announce.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
@@ -27,14 +27,15 @@ export function run(context: Context, parsed: Parsed): number {
   sys.phase("read the filter");
   const filter = readFilter(sys, held.directory);
   sys.phase("parse config.json");
-  const spec = filter === undefined ? specOf(sys, held) : specWithout(sys, held);
-  const process = processOf(sys, parsed, spec);
+  const process = wanted(sys, parsed, processOf(sys, held));
   const detach = isSet(parsed, "detach");
   checkTerminal({ process }, parsed, detach);
   // Nothing of the host is open from here on: see execIn.
   held[Symbol.dispose]();
   using signals = sys.signalFd();
+  const atOnce = !process.terminal && TELLING.every((name) => option(parsed, name) === undefined);
   const executed = execIn(sys, held.state, {
+    atOnce,
     process,
     seccomp: filter === undefined ? undefined : knownSeccomp(filter.flags, () => undefined),
     filter: filter?.program ?? new Uint8Array(),
@@ -42,17 +43,19 @@ export function run(context: Context, parsed: Parsed): number {
     cgroup: subCgroup(option(parsed, "cgroup")),
   });
   sys.phase("start: wait for execve");
-  begin(sys, executed, parsed);
+  begin(sys, executed, parsed, atOnce);
   sys.phase("wait for the end");
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals, input: true });
 }
 
-function begin(sys: Sys, executed: Executed, parsed: Parsed): void {
+function begin(sys: Sys, executed: Executed, parsed: Parsed, atOnce: boolean): void {
   try {
-    announce(sys, parsed, "setns", executed);
-    if (!isSet(parsed, "detach") && executed.terminal !== undefined) copySize(sys, executed.terminal);
-    goOn(sys, executed.channel);
+    if (!atOnce) {
+      announce(sys, parsed, "setns", executed);
+      if (!isSet(parsed, "detach") && executed.terminal !== undefined) copySize(sys, executed.terminal);
+      goOn(sys, executed.channel);
+    }
     const failure = receive(sys, executed.channel);
     if (failure !== undefined) throw new Failure(failure.text);
   } catch (error) {
@@ -62,16 +65,15 @@ function begin(sys: Sys, executed: Executed, parsed: Parsed): void {
   }
 }
 
-/** The process of a file, or config.json's with what the options change. */
-function processOf(sys: Sys, parsed: Parsed, spec: Spec): Process {
+/** The process of a file, or the container's own with what the options change. */
+function wanted(sys: Sys, parsed: Parsed, process: Process): Process {
   const file = option(parsed, "process");
   const [, ...args] = parsed.operands;
   if (file !== undefined) {
     const text = attempt(`read the process ${file}`, () => readFile(sys, null, file, 1 << 20));
-    return parseProcessFile(text, spec.process);
+    return parseProcessFile(text, process);
   }
   if (args.length === 0) throw new Failure("process args cannot be empty");
-  const { process } = spec;
   return {
     ...process,
     args,

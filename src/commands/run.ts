@@ -7,17 +7,20 @@ import { createContainer, type Created, type CreateRequest } from "../container/
 import { deleteContainer } from "../container/delete.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { runHooks } from "../container/hooks.ts";
-import { goOn, receive } from "../container/protocol.ts";
+import { goOn, needsPause, receive } from "../container/protocol.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
+import { TELLING } from "./announce.ts";
 import { handOver, printMadeUpId } from "./create.ts";
 import { prepare } from "./prepare.ts";
 
 export function run(context: Context, parsed: Parsed): number {
-  return runRequest(context, parsed, prepare(context, parsed, "parent"));
+  const request = prepare(context, parsed, "parent");
+  const listeners = TELLING.map((name) => option(parsed, name));
+  return runRequest(context, parsed, needsPause(request.spec, listeners) ? request : { ...request, start: "nobody" });
 }
 
 /** Creates, starts, and unless detached waits. Gives the process's exit code, or 0. */
-export function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequest): number {
+function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequest): number {
   const detach = isSet(parsed, "detach");
   if (!detach && !isSet(parsed, "no-subreaper")) sys.prctl(PR_SET_CHILD_SUBREAPER, 1, 0);
   using signals = sys.signalFd();
@@ -64,9 +67,9 @@ function endQuietly(sys: Sys, { pidfd, state }: Created): void {
 }
 
 /** Lets init become the container's process; what it fails at comes back, until the channel closes by execve. */
-function begin(sys: Sys, created: Created, { spec }: CreateRequest): void {
+function begin(sys: Sys, created: Created, { spec, start }: CreateRequest): void {
   sys.phase("start: wait for execve");
-  goOn(sys, created.channel);
+  if (start === "parent") goOn(sys, created.channel);
   const failure = receive(sys, created.channel);
   if (failure !== undefined) throw new Failure(failure.text);
   if (spec.hooks.poststart.length > 0) runHooks(sys, spec.hooks.poststart, created.state, "running");

@@ -1,7 +1,7 @@
 /** A container comes into being: the parent's side, top to bottom. init.ts is the other. */
 import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL, PR_SET_DUMPABLE } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
-import { replaceFile } from "../sys/files.ts";
+import { makeFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import type { Facts } from "../facts/facts.ts";
@@ -10,7 +10,7 @@ import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { openSources } from "../mechanisms/mounts.ts";
 import { namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
-import { planHost, planInit } from "../plan/plan.ts";
+import { hookStages, planBeside, planHost, planInit } from "../plan/plan.ts";
 import type { Scene, Step } from "../plan/step.ts";
 import type { Hook, Spec } from "../spec/spec.ts";
 import { runHooks } from "./hooks.ts";
@@ -35,8 +35,8 @@ export interface CreateRequest {
   readonly pivot: boolean;
   readonly newKeyring: boolean;
   readonly preserveFds: number;
-  /** Who starts it: another command through exec.fifo, or this one. */
-  readonly start: "fifo" | "parent";
+  /** Who starts it: another command through exec.fifo, this one, or nobody, because it need not wait at all. */
+  readonly start: Start["by"];
   /** The directory of an image container's own files. */
   readonly owned: string | undefined;
   /** Makes those files: once the state names them. */
@@ -62,6 +62,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   if (spec.seccomp !== undefined && request.filter.length === 0) throw new Failure("the seccomp filter is empty");
   sys.phase("plan");
   const host = [...planHost(spec, facts, cgroup.path)];
+  const beside = [...planBeside(spec, facts, cgroup.path)];
   const init = [
     ...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path }),
   ];
@@ -73,12 +74,10 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   try {
     writeState(sys, directory, intent);
     request.makeOwned();
-    replaceFile(sys, directory, CONFIG_FILE, request.config, 0o600);
-    if (spec.seccomp !== undefined) writeFilter(sys, directory, { flags: spec.seccomp.flags, program: request.filter });
     execute(host.slice(0, 1), hostScene(sys));
     made = true;
     execute(host.slice(1), hostScene(sys));
-    return makeInit(sys, request, { directory, intent, steps: init, told });
+    return makeInit(sys, request, { directory, intent, beside, steps: init, told });
   } catch (error) {
     // A cgroup that was refused is somebody else's: it stays.
     if (made) attemptQuietly(() => removeCgroup(sys, cgroup, true));
@@ -105,7 +104,7 @@ function hostScene(sys: Sys): Scene {
     root: undefined,
     sources: new Map(),
     filter: new Uint8Array(),
-    converse: { runHooks: nobodyTalks, handOver: nobodyTalks },
+    converse: { awaitParent: nobodyTalks, runHooks: nobodyTalks, handOver: nobodyTalks },
   };
 }
 
@@ -143,6 +142,8 @@ interface Told {
 interface Prepared {
   readonly directory: Fd;
   readonly intent: State;
+  /** Steps of the host while init begins, and those of init. */
+  readonly beside: readonly Step[];
   readonly steps: readonly Step[];
   readonly told: Told;
 }
@@ -161,13 +162,13 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   using their = theirs;
   sys.phase("clone3");
   const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
-  sys.phase(child.pid === 0 ? "become init" : "write the state");
+  sys.phase(child.pid === 0 ? "become init" : "know init");
   if (child.pid === 0) {
     channel[Symbol.dispose]();
     // The lock is the parent's: both sides of a fork share it, and init lives on.
     prepared.directory[Symbol.dispose]();
-    const start: Start = fifo === undefined ? { by: "parent" } : { by: "fifo", fifo };
     const { filter, preserveFds } = request;
+    const start: Start = request.start === "fifo" ? { by: "fifo", fifo: fifo as Fd } : { by: request.start };
     runInit(sys, {
       spec,
       steps: prepared.steps,
@@ -213,14 +214,20 @@ function superviseInit(sys: Sys, request: CreateRequest, supervised: Supervised)
     writeIdMaps(sys, child.pid, spec.userNamespace);
     parent.goOn();
   }
+  sys.phase("keep config.json");
+  keepFiles(sys, request, directory);
+  execute(supervised.beside, hostScene(sys));
+  sys.phase("write the state");
   writeState(sys, directory, state);
-  sys.phase("wait for init's hooks");
-  parent.expect("hooks");
-  sys.phase("limits and hooks");
   adopt(sys, child.pid, spec.process);
   told.hooks = state;
-  runCreateHooks(sys, spec, state);
   parent.goOn();
+  if (request.start === "nobody") return { state, pidfd: child.pidfd, channel, terminal: undefined };
+  if (hookStages(spec).length > 0) {
+    parent.expect("hooks");
+    runCreateHooks(sys, spec, state);
+    parent.goOn();
+  }
   sys.phase("wait until init is ready");
   const terminal = spec.process.terminal ? parent.expect("terminal") : undefined;
   if (terminal !== undefined) parent.goOn();
@@ -228,8 +235,15 @@ function superviseInit(sys: Sys, request: CreateRequest, supervised: Supervised)
   return { state, pidfd: child.pidfd, channel, terminal };
 }
 
+/** What start, exec and delete will read: what is changed in the bundle later does not affect the container. */
+function keepFiles(sys: Sys, { spec, config, filter }: CreateRequest, directory: Fd): void {
+  makeFile(sys, directory, CONFIG_FILE, config, 0o600);
+  if (spec.seccomp !== undefined) writeFilter(sys, directory, { flags: spec.seccomp.flags, program: filter });
+}
+
 function expectedOf(spec: Spec): Request[] {
-  const expected: Request[] = spec.userNamespace === undefined ? ["hooks"] : ["idMaps", "hooks"];
+  const expected: Request[] = spec.userNamespace === undefined ? [] : ["idMaps"];
+  if (hookStages(spec).length > 0) expected.push("hooks");
   if (spec.process.terminal) expected.push("terminal");
   return [...expected, "ready"];
 }

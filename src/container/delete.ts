@@ -25,7 +25,8 @@ export function deleteContainer(sys: Sys, root: string, id: string, { force, onl
   if (only !== undefined && (state.pid !== only.pid || state.created !== only.created)) return;
   const held: Held = { directory, path: `${root}/${id}`, state, [Symbol.dispose]: () => undefined };
   if (!force) refuseLiving(sys, held);
-  const hooks = state.hooks.poststop ? specOf(sys, held).hooks.poststop : [];
+  // Where there was no init yet, no hook was told of it either, and config.json may not be there.
+  const hooks = state.hooks.poststop && state.pid !== 0 ? specOf(sys, held).hooks.poststop : [];
   endContainer(sys, held);
   removeContainer(sys, root, id, { owned: state.owned });
   try {
@@ -43,7 +44,7 @@ function refuseLiving(sys: Sys, held: Held): void {
 
 function endContainer(sys: Sys, held: Held): void {
   const { state } = held;
-  if (signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
+  if (isAlive(sys, state) && signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
   if (state.pid === 0) leaveCgroup(sys, state.cgroup);
   else removeCgroup(sys, state.cgroup, true);
 }

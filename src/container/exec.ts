@@ -31,6 +31,8 @@ export interface ExecRequest {
   readonly seccomp: Seccomp | undefined;
   readonly filter: Uint8Array;
   readonly preserveFds: number;
+  /** Whether it need not wait when it is ready: there is nobody to tell, and no terminal to take. */
+  readonly atOnce: boolean;
   /** A cgroup below the container's, "/" for its own. */
   readonly cgroup: string;
 }
@@ -72,6 +74,7 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
+    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined };
     sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
@@ -146,7 +149,7 @@ function runInside(sys: Sys, inside: Inside): never {
 
 function live(
   sys: Sys,
-  { process, seccomp, filter, channel, target, namespaces, keyring, preserveFds }: Inside,
+  { process, seccomp, filter, channel, target, namespaces, keyring, preserveFds, atOnce }: Inside,
 ): never {
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
   sys.resetSignals();
@@ -160,7 +163,7 @@ function live(
     tell(sys, channel, "terminal", [master]);
     waitForParent(sys, channel);
   };
-  const converse = { runHooks: () => undefined, handOver };
+  const converse = { awaitParent: () => undefined, runHooks: () => undefined, handOver };
   sys.phase("wait for the limits");
   const steps = planExec(process, seccomp, keyring);
   const { early, late } = steps;
@@ -171,8 +174,10 @@ function live(
   sys.phase("find the program");
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);
-  tell(sys, channel, "ready");
-  waitForParent(sys, channel);
+  if (!atOnce) {
+    tell(sys, channel, "ready");
+    waitForParent(sys, channel);
+  }
   sys.phase("execve");
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
   return becomeProcess(sys, {

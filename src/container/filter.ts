@@ -1,7 +1,7 @@
 /** The container's seccomp filter as exec needs it, compiled: `ROOT/ID/seccomp.bpf`, the flags and the program. */
 import { O_RDONLY } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
-import { replaceFile } from "../sys/files.ts";
+import { makeFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import type { Entry } from "../mechanisms/seccomp-cache.ts";
 import { FILTER_FILE } from "./paths.ts";
@@ -13,7 +13,7 @@ export function writeFilter(sys: Sys, directory: Fd, { flags, program }: Entry):
   const bytes = new Uint8Array(HEADER + program.length);
   bytes.set(new Uint8Array(Uint32Array.of(flags, program.length).buffer));
   bytes.set(program, HEADER);
-  replaceFile(sys, directory, FILTER_FILE, bytes, 0o600);
+  makeFile(sys, directory, FILTER_FILE, bytes, 0o600);
 }
 
 /** Undefined where the container has no filter. Throws a Failure where it is damaged. */

@@ -12,7 +12,7 @@ import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { failure, tell, waitForParent } from "./protocol.ts";
 
 /** Who says that the process may begin. */
-export type Start = { readonly by: "parent" } | { readonly by: "fifo"; readonly fifo: Fd };
+export type Start = { readonly by: "nobody" } | { readonly by: "parent" } | { readonly by: "fifo"; readonly fifo: Fd };
 
 export interface Init {
   readonly spec: Spec;
@@ -66,7 +66,6 @@ function live(sys: Sys, init: Init): never {
   const env = withHome(sys, spec.process);
   const program = findProgram(sys, spec.process, env);
   sys.phase("wait for start");
-  tell(sys, channel, "ready");
   waitForStart(sys, init);
   sys.phase("execve");
   const report = init.start.by === "fifo" ? init.start.fifo : channel;
@@ -99,11 +98,14 @@ function becomeRoot(sys: Sys, { spec, channel }: Init): void {
 
 function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversation {
   return {
-    runHooks(): void {
-      tell(sys, channel, "hooks");
+    awaitParent(): void {
       waitForParent(sys, channel);
       // The state is written: whoever deletes the container finds this process.
       sys.prctl(PR_SET_PDEATHSIG, 0, 0);
+    },
+    runHooks(): void {
+      tell(sys, channel, "hooks");
+      waitForParent(sys, channel);
       if (spec.hooks.createContainer.length > 0)
         runHooks(sys, spec.hooks.createContainer, { ...hookState, pid: sys.getpid() }, "creating");
     },
@@ -115,7 +117,9 @@ function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversatio
 }
 
 function waitForStart(sys: Sys, { start, channel }: Init): void {
-  if (start.by === "parent") return waitForParent(sys, channel);
+  if (start.by === "nobody") return;
+  tell(sys, channel, "ready");
+  if (start.by !== "fifo") return waitForParent(sys, channel);
   sys.poll([start.fifo], [1], -1);
   if (sys.readSome(start.fifo, 1).length !== 1) throw new Failure("nothing came through exec.fifo");
 }

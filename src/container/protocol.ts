@@ -6,18 +6,22 @@
  *   ◀───────────────────────────── goOn ──
  *   ── idMaps ──────────────────────────▶  writes uid_map, gid_map              (a new user namespace)
  *   ◀───────────────────────────── goOn ──
- *   ── hooks ───────────────────────────▶  state is committed; prestart, createRuntime
+ *   ◀───────────────────────────── goOn ──  unasked: the device filter is in force, the state names init, limits are set
+ *   ── hooks ───────────────────────────▶  prestart, createRuntime              (where there are any)
  *   ◀───────────────────────────── goOn ──
  *   ── terminal + descriptor ───────────▶  sends it to the console socket, or keeps it (process.terminal)
  *   ◀───────────────────────────── goOn ──
- *   ── ready ───────────────────────────▶  create returns; run says goOn when it starts
+ *   ── ready ───────────────────────────▶  create returns; run says goOn when it starts. Where nothing is to be done between
+ *                                          the two, init neither says it nor waits
  *   ── failed + text ───────────────────▶  at any time, instead of what is next; the parent cleans up
  *
  * The parent closing its end means that it died: init ends. Init's end closing means that execve succeeded, or that init
  * died without a word.
  */
+import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
+import type { Spec } from "../spec/spec.ts";
 
 /** What init may tell its parent. Phases never go back; only `failed` may skip ahead. */
 export const REQUESTS = {
@@ -30,6 +34,15 @@ export const REQUESTS = {
 } as const satisfies Record<string, { phase: number; because: string }>;
 
 export type Request = keyof typeof REQUESTS;
+
+/** Whether run has to do something between create and start: to take a terminal, to run hooks, or to tell one of `listeners`. */
+export function needsPause(spec: Spec, listeners: readonly (string | undefined)[]): boolean {
+  return (
+    spec.process.terminal ||
+    Object.values(spec.hooks).some((hooks) => hooks.length > 0) ||
+    listeners.some((listener) => listener !== undefined)
+  );
+}
 
 /** Takes `request` off the list of what is still expected, or says why it may not come now. */
 export function accept(expected: readonly Request[], request: Request): Request[] {
@@ -69,14 +82,28 @@ export function waitForParent(sys: Sys, channel: Fd): void {
   if (sys.receiveMessage(channel, LIMIT).text === "") throw new Error("the parent died");
 }
 
-/** The parent's side: lets init go on. */
+/** The parent's side: lets init go on. Where it has ended, its last words are still to be read. */
 export function goOn(sys: Sys, channel: Fd): void {
-  sys.sendMessage(channel, "goOn", []);
+  try {
+    sys.sendMessage(channel, "goOn", []);
+  } catch (error) {
+    if (!isErrno(error, "EPIPE", "ECONNRESET")) throw error;
+  }
+}
+
+/** An end that was closed with something unread in it answers ECONNRESET first, and then what it has said: unix(7). */
+function receiveLast(sys: Sys, channel: Fd): ReturnType<Sys["receiveMessage"]> {
+  try {
+    return sys.receiveMessage(channel, LIMIT);
+  } catch (error) {
+    if (!isErrno(error, "ECONNRESET")) throw error;
+    return sys.receiveMessage(channel, LIMIT);
+  }
 }
 
 /** The parent's side: the next message, or undefined where init has closed its end. */
 export function receive(sys: Sys, channel: Fd): Received | undefined {
-  const { text: message, fds } = sys.receiveMessage(channel, LIMIT);
+  const { text: message, fds } = receiveLast(sys, channel);
   if (message === "") return undefined;
   const space = message.indexOf(" ");
   const request = message.slice(0, space);

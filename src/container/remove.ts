@@ -2,7 +2,7 @@
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { openDirectory } from "../sys/files.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 
 /** A name that no container can have. */
 const LEAVING = "~deleted";
@@ -21,11 +21,21 @@ export function removeContainer(
     if (owned !== undefined) sys.removeTree(null, owned);
     using directory = openDirectory(sys, null, root);
     const leaving = `${id}${LEAVING}`;
-    sys.removeTree(directory, leaving);
-    sys.renameat2(directory, id, directory, leaving, 0);
+    renameOver(sys, directory, id, leaving);
     sys.removeTree(directory, leaving);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw new Failure(`cannot remove ${root}/${id}`, error);
+  }
+}
+
+/** What was left of an earlier container of this id makes room. */
+function renameOver(sys: Sys, directory: Fd, id: string, leaving: string): void {
+  try {
+    sys.renameat2(directory, id, directory, leaving, 0);
+  } catch (error) {
+    if (!isErrno(error, "ENOTEMPTY", "EEXIST")) throw error;
+    sys.removeTree(directory, leaving);
+    sys.renameat2(directory, id, directory, leaving, 0);
   }
 }
 

@@ -5,7 +5,8 @@ import { Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { parseSpec } from "../spec/parse.ts";
-import type { Spec } from "../spec/spec.ts";
+import { parseProcessFile } from "../spec/parse-process.ts";
+import type { Process, Spec } from "../spec/spec.ts";
 import { runHooks } from "./hooks.ts";
 import { CONFIG_FILE, EXEC_FIFO } from "./paths.ts";
 import { failureIn } from "./protocol.ts";
@@ -61,8 +62,9 @@ export function specOf(sys: Sys, { directory, state }: Held): Spec {
   return parseSpec(readFile(sys, directory, CONFIG_FILE, 64 << 20), state.bundle);
 }
 
-/** The same without the seccomp profile, which is most of it: for exec, which has the filter compiled. */
-export function specWithout(sys: Sys, { directory, state }: Held): Spec {
+/** Its process alone: exec needs no more, and the rest was found right when the container was created. */
+export function processOf(sys: Sys, { directory, state }: Held): Process {
   const text = readFile(sys, directory, CONFIG_FILE, 64 << 20);
-  return parseSpec(sys.cutJson(text, ["linux", "seccomp"])?.[0] ?? text, state.bundle);
+  const process = sys.cutJson(text, ["process"])?.[1];
+  return process === undefined ? parseSpec(text, state.bundle).process : parseProcessFile(process);
 }

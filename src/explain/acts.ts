@@ -45,6 +45,7 @@ export const ACTS = {
   setOomScore: { who: "parent", because: "config#configLinuxProcess" },
   setRlimits: { who: "parent", because: "config#configPOSIXProcess" },
   runOutside: { who: "parent", because: "config#configHooks" },
+  letInitGoOn: { who: "parent", because: "runtime#runtimeLifecycle" },
   letHooksPass: { who: "parent", because: REQUESTS.hooks.because },
   outliveParent: { who: "init", because: "man:prctl(2), PR_SET_PDEATHSIG" },
   runInside: { who: "init", because: "config#configHooksCreateContainer" },

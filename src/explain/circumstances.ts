@@ -1,6 +1,7 @@
 /** All that a story depends on: the container, the host, and what the command line says. */
+import { needsPause } from "../container/protocol.ts";
 import { cgroupPathFor } from "../mechanisms/cgroup2.ts";
-import { planHost, planInit, type InitOptions } from "../plan/plan.ts";
+import { planBeside, planHost, planInit, type InitOptions } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { Spec } from "../spec/spec.ts";
@@ -37,14 +38,26 @@ export interface ImageOrigin {
   readonly emptyInput: boolean;
 }
 
-/** The two plans, as createContainer makes them. Throws a SpecError where the host lacks a controller. */
+/** Whether init waits to be started when it is ready. */
+export function waits({ command, spec, consoleSocket, pidfdSocket, pidFile }: Circumstances): boolean {
+  return command === "create" || needsPause(spec, [consoleSocket, pidfdSocket, pidFile]);
+}
+
+/** The plans, as createContainer makes them. Throws a SpecError where the host lacks a controller. */
 export function plansOf(all: Circumstances): {
   readonly cgroup: string;
   readonly host: readonly Step[];
+  /** What the host does while init begins. */
+  readonly beside: readonly Step[];
   readonly init: readonly Step[];
 } {
   const { spec, facts, id } = all;
   const cgroup = cgroupPathFor(spec, facts, id);
   const options: InitOptions = { id, newKeyring: all.newKeyring, pivot: all.pivot, cgroup };
-  return { cgroup, host: [...planHost(spec, facts, cgroup)], init: [...planInit(spec, facts, options)] };
+  return {
+    cgroup,
+    host: [...planHost(spec, facts, cgroup)],
+    beside: [...planBeside(spec, facts, cgroup)],
+    init: [...planInit(spec, facts, options)],
+  };
 }

@@ -44,8 +44,10 @@ const HINTS: { readonly [V in Verb]?: Readonly<Record<string, string>> } = {
     EDQUOT:
       "too many keys: see /proc/sys/kernel/keys/maxkeys, root_maxkeys, maxbytes and root_maxbytes, or use --no-new-keyring",
   },
-  // cgroup_namespaces(7), /proc/sys/user.
-  enterCgroupNamespace: { ENOSPC: "too many cgroup namespaces: see /proc/sys/user/max_cgroup_namespaces" },
+  // namespaces(7), /proc/sys/user.
+  enterNamespace: {
+    ENOSPC: "too many namespaces of this type: see /proc/sys/user/max_cgroup_namespaces and max_net_namespaces",
+  },
   bringUpLoopback: { EPERM: "it needs CAP_NET_ADMIN in the user namespace that owns the network namespace" },
   mountRoot: {
     ENOENT: "root.path must be a directory that exists",

@@ -78,11 +78,11 @@ export const LESSONS = {
     heading: "A child in new namespaces",
     text:
       "A namespace is a part of what the kernel shows to a process, had by some processes and not by others. Most " +
-      "of what is called a container is one process with namespaces of its own. They are made together with the " +
+      "of what is called a container is one process with namespaces of its own. Most are made together with the " +
       "child, by one call, and in the same call the child begins its life in the cgroup: moving it there " +
-      "afterwards would leave a gap, and make the kernel wait for all processors (some 10 ms). A cgroup namespace " +
-      "comes later: its root is the cgroup of the process that makes it, and that has to be the child, not the " +
-      "parent.",
+      "afterwards would leave a gap, and make the kernel wait for all processors (some 10 ms). Two come later, and " +
+      "init makes them itself: a cgroup namespace, whose root is the cgroup of the process that makes it, and a " +
+      "network namespace, which takes long.",
     sources: ["namespaces(7)", "clone(2)", "cgroup_namespaces(7)"],
   },
   userNamespace: {
@@ -110,12 +110,13 @@ export const LESSONS = {
       "Neither is in a namespace. Init gets rid of both.",
     sources: ["session-keyring(7)", "setsid(2)", "CVE-2017-5226"],
   },
-  cgroupNamespace: {
-    heading: "The cgroup namespace",
+  ownNamespaces: {
+    heading: "Namespaces that init makes itself",
     text:
       "Now that init is in its cgroup, that can become the root of what it sees: /proc/self/cgroup says / and not " +
-      "where on the host the container is.",
-    sources: ["cgroup_namespaces(7)"],
+      "where on the host the container is. And a network namespace is much work for the kernel, about a third of a " +
+      "millisecond: init makes that too, while its parent is busy with the device filter and the state.",
+    sources: ["cgroup_namespaces(7)", "network_namespaces(7)"],
   },
   network: {
     heading: "The network",
@@ -151,15 +152,22 @@ export const LESSONS = {
       "config.json lists. The disk of the host is not among them.",
     sources: ["config-linux#configLinuxDefaultDevices", "mknod(2)"],
   },
+  meanwhile: {
+    heading: "What the parent has done meanwhile",
+    text:
+      "Parent and init have worked side by side. Before it makes a device, init waits for its parent: the filter of " +
+      "devices must be in force, and the state must lead to init, so that whoever deletes the container finds it. " +
+      "Limits of the single process are set by the parent too: inside, a root of a user namespace could not raise them.",
+    sources: ["runtime#runtimeLifecycle", "getrlimit(2)", "prctl(2), PR_SET_PDEATHSIG"],
+  },
   hooks: {
-    heading: "Parent and hooks have their turn",
+    heading: "Hooks have their turn",
     text:
       "All is mounted, and the host's files are still in reach: the moment for programs of others, called hooks, " +
       "which may change the container (a graphics driver is put into it this way). prestart and createRuntime run " +
       "outside, by the parent; createContainer runs inside. Each gets the container's state as JSON on its " +
-      "standard input; one that fails ends the creation. Limits of the single process are set by the parent too: " +
-      "inside, a root of a user namespace could not raise them.",
-    sources: ["config#configHooks", "runtime#runtimeLifecycle", "getrlimit(2)"],
+      "standard input; one that fails ends the creation.",
+    sources: ["config#configHooks", "runtime#runtimeLifecycle"],
   },
   terminal: {
     heading: "A terminal",

@@ -13,7 +13,8 @@ const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
   joinKeyring: (name) => `join a session keyring of its own, named ${name}`,
   startSession: () => "start a session of its own, which has no terminal",
   bringUpLoopback: (name) => `bring up the network interface ${name}`,
-  enterCgroupNamespace: () => "enter a new cgroup namespace, whose root is the container's own cgroup",
+  enterNamespace: (type) =>
+    `enter a new ${type} namespace${type === "cgroup" ? ", whose root is the container's own cgroup" : ""}`,
   setPropagation: ({ type, recursive }) => `make the mount / ${recursive ? "and all below it " : ""}${type}`,
   mountRoot: (root) =>
     root.overlay === undefined
@@ -31,6 +32,7 @@ const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
     return `make the ${type === "b" ? "block" : "character"} device ${path}, number ${major}:${minor}, mode ${octal(fileMode)}`;
   },
   linkDevices: (links) => `make the symbolic links ${listOf(links.map(({ path }) => path))}`,
+  awaitParent: () => 'wait until its parent says "goOn"',
   runHooks: (stages) =>
     `tell the parent "hooks" and wait for its answer${stages.includes("createContainer") ? ", then run the createContainer hooks" : ""}`,
   makeTerminal: () => "make a terminal for the process, and put it on /dev/console",

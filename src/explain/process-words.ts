@@ -1,4 +1,5 @@
 /** What a process may and what it has, in words: namespaces(7), capabilities(7), getrlimit(2). */
+import { BY_INIT } from "../mechanisms/namespaces.ts";
 import type { Capabilities, CapName, Namespace, NamespaceType, Rlimit } from "../spec/spec.ts";
 import { bytesOf, listOf } from "./words.ts";
 
@@ -131,6 +132,6 @@ export function describeNamespaces(namespaces: readonly Namespace[]): string[] {
     if (namespace === undefined) return `${type}: the host's, because config.json does not list it`;
     if (namespace.path !== undefined)
       return `${type}: that of ${namespace.path}${type === "pid" || type === "user" ? "" : ", which init joins"}`;
-    return `${type}: a new one${type === "cgroup" ? ", which init makes itself" : ""}, for ${NAMESPACE_WORDS[type]}`;
+    return `${type}: a new one${BY_INIT.includes(type) ? ", which init makes itself" : ""}, for ${NAMESPACE_WORDS[type]}`;
   });
 }

@@ -41,8 +41,8 @@ export const SHELL: { readonly [V in Verb]: (options: With<V>) => Lines } = {
   ],
   startSession: () => ["# Done by setsid, above."],
   bringUpLoopback: (name) => [`ip link set ${quote(name)} up`],
-  enterCgroupNamespace: () => [
-    "# Done by unshare --cgroup, above: a shell moves into its cgroup before it makes the namespaces, and so all can be made at once.",
+  enterNamespace: (type) => [
+    `# Done by unshare, above${type === "cgroup" ? ": a shell moves into its cgroup before it makes the namespaces, and so all can be made at once" : ""}.`,
   ],
   setPropagation: ({ type, recursive }) => [`mount --make-${recursive ? "r" : ""}${type} /`],
   mountRoot,
@@ -55,6 +55,7 @@ export const SHELL: { readonly [V in Verb]: (options: With<V>) => Lines } = {
       const condition = needs === undefined ? "" : `[ ! -e ${inRoot(needs)} ] || `;
       return [`${condition}[ -e ${inRoot(path)} ] || [ -L ${inRoot(path)} ] || ln -s ${quote(target)} ${inRoot(path)}`];
     }),
+  awaitParent: () => ["# A shell does one thing after the other: it has nobody to wait for."],
   runHooks: () => ["# A shell has nobody to talk to: it goes on."],
   makeTerminal: () => [
     "# script(1) makes a terminal: call this script by script -qec. The process has the terminal of whoever calls it.",

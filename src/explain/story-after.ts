@@ -3,7 +3,7 @@ import { EXEC_FIFO } from "../container/paths.ts";
 import { planSeccomp } from "../mechanisms/seccomp.ts";
 import type { Capabilities, Process, Spec } from "../spec/spec.ts";
 import { act, type Telling } from "./acts.ts";
-import type { Circumstances } from "./circumstances.ts";
+import { waits, type Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { describeHook, hooksOf, namesOf } from "./story-inside.ts";
 import { countOf, listOf, quote } from "./words.ts";
@@ -11,7 +11,8 @@ import { countOf, listOf, quote } from "./words.ts";
 export function* tellAfterwards(all: Circumstances, cgroup: string): Telling {
   const { command, spec } = all;
   yield* tellHandover(all);
-  yield* command === "create" ? tellFifo(all) : tellGoOn();
+  if (command === "create") yield* tellFifo(all);
+  else if (waits(all)) yield* tellGoOn();
   yield* tellLast(all);
   if (command === "run")
     yield act("noticeExecve", "see the socket close, since execve closes init's end: the program runs");

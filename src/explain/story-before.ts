@@ -1,5 +1,5 @@
 /** The story until there is a child: checks, the state, and the clone. See commands/prepare.ts and container/create.ts. */
-import { CONFIG_FILE, EXEC_FIFO, FILTER_FILE, STATE_FILE } from "../container/paths.ts";
+import { CONFIG_FILE, EXEC_FIFO, STATE_FILE } from "../container/paths.ts";
 import { cloneFlags, NAMESPACES } from "../mechanisms/namespaces.ts";
 import { CACHE_FOLDER } from "../mechanisms/seccomp-cache.ts";
 import type { Step } from "../plan/step.ts";
@@ -98,7 +98,7 @@ function* tellForeground({ detach, subreaper }: Circumstances): Telling {
   yield act("collectSignals", "block all signals, to read them from a descriptor when it waits");
 }
 
-function* tellState({ root, id, filter, spec, image }: Circumstances, steps: number): Telling {
+function* tellState({ root, id, spec, image }: Circumstances, steps: number): Telling {
   const directory = `${root}/${id}`;
   yield act("planSteps", `make the plan, ${steps} steps of parent and init, before the first of them is done`, {
     with: { steps },
@@ -119,17 +119,6 @@ function* tellState({ root, id, filter, spec, image }: Circumstances, steps: num
     ],
   });
   if (image !== undefined) yield* tellOwnFiles(image);
-  const files = filter.length > 0 ? [CONFIG_FILE, FILTER_FILE] : [CONFIG_FILE];
-  yield act(
-    "keepFiles",
-    `keep ${files.length === 1 ? "a copy of config.json" : "a copy of config.json, and the compiled filter,"} there`,
-    {
-      with: { directory, files },
-      details: [
-        "what is changed in the bundle later does not affect the container: start, exec and delete read the copy",
-      ],
-    },
-  );
 }
 
 /** Everything from the end of the host's plan to the child's first instruction. */

@@ -1,7 +1,10 @@
 /** The story of init, and of what its parent does for it meanwhile. See container/init.ts and container/parent.ts. */
 import type { Hook, HookStage, IdMapping, NamespaceType, Spec } from "../spec/spec.ts";
+import { CONFIG_FILE, FILTER_FILE } from "../container/paths.ts";
+import type { Step } from "../plan/step.ts";
 import { act, type Telling } from "./acts.ts";
-import type { Circumstances } from "./circumstances.ts";
+import { waits, type Circumstances } from "./circumstances.ts";
+import { tellStep } from "./details.ts";
 import { describeRlimit } from "./process-words.ts";
 import { countOf, listOf } from "./words.ts";
 
@@ -28,12 +31,6 @@ export function* tellBeginning({ spec, facts }: Circumstances): Telling {
   }
   if (spec.namespaces.some(({ type }) => type === "user")) yield* tellUser(spec, facts.euid);
   yield act("clearUmask", "set its umask to 0, so that files get the modes that they are made with");
-  yield act("writeState", "write the state again, with init's pid and the time at which it started", {
-    details: [
-      "the time tells it from a later process with the same pid",
-      "it does so before it answers init's next message, while init goes on",
-    ],
-  });
 }
 
 function* tellUser({ userNamespace }: Spec, euid: number): Telling {
@@ -57,8 +54,14 @@ function describeMapping(what: string, { containerID, hostID, size }: IdMapping)
   return `${what} ${containerID} to ${containerID + size - 1} inside are ${hostID} to ${hostID + size - 1} outside`;
 }
 
-/** What the step "runHooks" stands for. */
-export function* tellHooks({ spec }: Circumstances): Telling {
+/** What the parent does while init has come as far as here. */
+export function* tellMeanwhile(all: Circumstances, beside: readonly Step[]): Telling {
+  const { spec, facts } = all;
+  yield* tellFiles(all);
+  for (const step of beside) yield tellStep(step, "parent", facts);
+  yield act("writeState", "write the state again, with init's pid and the time at which it started", {
+    details: ["the time tells it from a later process with the same pid"],
+  });
   const { oomScoreAdj, rlimits } = spec.process;
   if (oomScoreAdj !== undefined) {
     yield act("setOomScore", `write ${oomScoreAdj} to init's oom_score_adj`, {
@@ -72,18 +75,41 @@ export function* tellHooks({ spec }: Circumstances): Telling {
       details: rlimits.map(describeRlimit),
     });
   }
-  yield* tellOutside(spec);
-  yield act("letHooksPass", 'answer "goOn": the state is written, its hooks have run', {
+  yield act("letInitGoOn", 'say "goOn": the cgroup is complete, and the state leads to init', {
     details:
       spec.hooks.poststop.length > 0
         ? [
-            "whoever was told of the beginning is told of the end: if anything fails from the hooks on, the poststop hooks run",
+            "whoever was told of the beginning is told of the end: if anything fails from now on, the poststop hooks run",
           ]
         : [],
   });
+}
+
+function* tellFiles({ root, id, filter }: Circumstances): Telling {
+  const directory = `${root}/${id}`;
+  const files = filter.length > 0 ? [CONFIG_FILE, FILTER_FILE] : [CONFIG_FILE];
+  yield act(
+    "keepFiles",
+    `keep ${files.length === 1 ? "a copy of config.json" : "a copy of config.json, and the compiled filter,"} there`,
+    {
+      with: { directory, files },
+      details: [
+        "what is changed in the bundle later does not affect the container: start, exec and delete read the copy",
+      ],
+    },
+  );
+}
+
+export function* tellOutliving(): Telling {
   yield act("outliveParent", "no longer ask to be killed with its parent", {
     details: ["from now on the state leads whoever deletes the container to it"],
   });
+}
+
+/** What the step "runHooks" stands for. */
+export function* tellHooks({ spec }: Circumstances): Telling {
+  yield* tellOutside(spec);
+  yield act("letHooksPass", 'answer "goOn": its hooks have run');
   const { createContainer } = spec.hooks;
   if (createContainer.length > 0) {
     yield act("runInside", `run ${hooksOf("createContainer", spec)} in the container's namespaces`, {
@@ -129,7 +155,8 @@ export function* tellTerminal(): Telling {
 }
 
 /** From the end of the plan to the last message. */
-export function* tellProgram({ spec }: Circumstances): Telling {
+export function* tellProgram(all: Circumstances): Telling {
+  const { spec } = all;
   const { args, env, user } = spec.process;
   if (!env.some((entry) => entry.startsWith("HOME=") && entry.length > 5)) {
     yield act("findHome", `look for the home directory of uid ${user.uid} in the container's /etc/passwd, for HOME`, {
@@ -149,5 +176,5 @@ export function* tellProgram({ spec }: Circumstances): Telling {
         : [path === undefined ? "config.json sets no PATH: the usual directories are searched" : `PATH is ${path}`],
     },
   );
-  yield act("sayReady", 'tell the parent "ready": only execve can go wrong now');
+  if (waits(all)) yield act("sayReady", 'tell the parent "ready": only execve can go wrong now');
 }

@@ -4,17 +4,19 @@ import { plansOf, type Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { tellAfterwards } from "./story-after.ts";
 import { tellBefore, tellClone } from "./story-before.ts";
-import { tellBeginning, tellHooks, tellProgram, tellTerminal } from "./story-inside.ts";
+import { tellBeginning, tellHooks, tellMeanwhile, tellOutliving, tellProgram, tellTerminal } from "./story-inside.ts";
 
 /** Tells everything once. Throws a SpecError where the host lacks a controller that a limit needs. */
 export function* tellStory(all: Circumstances): Telling {
-  const { cgroup, host, init } = plansOf(all);
-  yield* tellBefore(all, host.length + init.length);
+  const { cgroup, host, beside, init } = plansOf(all);
+  yield* tellBefore(all, host.length + beside.length + init.length);
   for (const step of host) yield tellStep(step, "parent", all.facts);
   yield* tellClone(all, cgroup, init);
   yield* tellBeginning(all);
   for (const step of init) {
+    if (step.do === "awaitParent") yield* tellMeanwhile(all, beside);
     yield tellStep(step, "init", all.facts);
+    if (step.do === "awaitParent") yield* tellOutliving();
     if (step.do === "runHooks") yield* tellHooks(all);
     if (step.do === "makeTerminal") yield* tellTerminal();
   }

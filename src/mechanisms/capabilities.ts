@@ -1,13 +1,5 @@
 /** Capabilities: capabilities(7). */
-import {
-  PR_CAPBSET_DROP,
-  PR_CAPBSET_READ,
-  PR_CAP_AMBIENT,
-  PR_CAP_AMBIENT_CLEAR_ALL,
-  PR_CAP_AMBIENT_RAISE,
-  PR_SET_KEEPCAPS,
-} from "../sys/constants.ts";
-import { isErrno } from "../sys/errno.ts";
+import { PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, PR_CAP_AMBIENT_RAISE, PR_SET_KEEPCAPS } from "../sys/constants.ts";
 import { CAPABILITIES } from "../spec/parse-process.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
 import type { Capabilities, CapName, Process } from "../spec/spec.ts";
@@ -22,17 +14,7 @@ export function* planCapabilities(process: Process): Plan {
 
 /** Drops from the bounding set all but `keep`. Kept capabilities survive the change of ids that follows. */
 export function dropBoundingSet({ sys }: Scene, keep: readonly CapName[]): void {
-  for (let number = 0; ; number++) {
-    const name = CAPABILITIES[number];
-    if (name !== undefined && keep.includes(name)) continue;
-    try {
-      sys.prctl(PR_CAPBSET_DROP, number, 0);
-    } catch (error) {
-      if (isErrno(error, "EINVAL") && number > 0) break; // The kernel's last capability was the one before.
-      // Already out of it: nothing to drop, even for a caller without CAP_SETPCAP.
-      if (!isErrno(error, "EPERM") || sys.prctl(PR_CAPBSET_READ, number, 0) !== 0) throw error;
-    }
-  }
+  sys.dropBoundingSet(bitsOf(keep));
   // Otherwise setresuid(2) to another user would clear the permitted set, from which the final sets are taken.
   sys.prctl(PR_SET_KEEPCAPS, 1, 0);
 }

@@ -120,6 +120,8 @@ function processOf(sys: Sys, thread: number): number[] {
  * is fine. Throws a Failure.
  */
 export function removeCgroup(sys: Sys, place: CgroupPlace, kill: boolean): void {
+  // As a rule everything in it has ended already.
+  if (tryRemove(sys, place)) return;
   let cgroup: Fd;
   try {
     cgroup = openCgroup(sys, place);
@@ -167,7 +169,7 @@ function tryRemove(sys: Sys, { mount, path }: CgroupPlace): boolean {
     sys.unlinkat(null, `${mount}${path}`, AT_REMOVEDIR);
     return true;
   } catch (error) {
-    if (isErrno(error, "ENOENT")) return true;
+    if (isErrno(error, "ENOENT", "ENAMETOOLONG")) return true;
     if (isErrno(error, "EBUSY", "ENOTEMPTY")) return false;
     throw new Failure(`cannot remove cgroup ${path}`, error);
   }

@@ -31,13 +31,16 @@ export function hasNew(spec: Spec, type: NamespaceType): boolean {
 }
 
 /**
- * Flags of clone3(2) for the namespaces that are made. The cgroup namespace is not among them: its root is the cgroup
- * of whoever makes it, which must be init, not its parent. See cgroup_namespaces(7).
+ * What init makes itself, and why: of a cgroup namespace the root is the cgroup of whoever makes it, cgroup_namespaces(7); and
+ * a network namespace takes the kernel a third of a millisecond, in which the parent has other things to do.
  */
+export const BY_INIT: readonly NamespaceType[] = ["cgroup", "network"];
+
+/** Flags of clone3(2) for the namespaces that are made, but for those that init makes itself. */
 export function cloneFlags(spec: Spec): number {
   let flags = 0;
   for (const { type, path } of spec.namespaces) {
-    if (path === undefined && type !== "cgroup") flags += NAMESPACES[type].flag;
+    if (path === undefined && !BY_INIT.includes(type)) flags += NAMESPACES[type].flag;
   }
   return flags;
 }
@@ -57,7 +60,9 @@ export function* planSession(id: string | undefined): Plan {
 
 export function* planNamespaces(spec: Spec, options: InitOptions): Plan {
   yield* planSession(options.newKeyring ? options.id : undefined);
-  if (hasNew(spec, "cgroup")) yield step("enterCgroupNamespace", undefined, "config-linux#configLinuxNamespaces");
+  for (const type of BY_INIT) {
+    if (hasNew(spec, type)) yield step("enterNamespace", type, "config-linux#configLinuxNamespaces");
+  }
   if (hasNew(spec, "network")) yield step("bringUpLoopback", "lo", "config-linux#configLinuxNamespaces");
 }
 
@@ -80,8 +85,8 @@ export function startSession({ sys }: Scene, _nothing: undefined): void {
   sys.setsid();
 }
 
-export function enterCgroupNamespace({ sys }: Scene, _nothing: undefined): void {
-  sys.unshare(CLONE_NEWCGROUP);
+export function enterNamespace({ sys }: Scene, type: NamespaceType): void {
+  sys.unshare(NAMESPACES[type].flag);
 }
 
 /** A new network namespace has one interface, and it is down. */

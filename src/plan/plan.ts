@@ -18,6 +18,10 @@ import { step, type Plan } from "./step.ts";
 export function* planHost(spec: Spec, facts: Facts, cgroup: string): Plan {
   yield* planCgroup(spec, facts, cgroup);
   yield* planLimits(spec, facts, cgroup);
+}
+
+/** What it does while init begins, which waits for it before it makes a device. */
+export function* planBeside(spec: Spec, facts: Facts, cgroup: string): Plan {
   yield* planDeviceFilter(spec, facts, cgroup);
 }
 
@@ -26,8 +30,10 @@ export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan 
   yield* planNamespaces(spec, options);
   yield* planRoot(spec);
   yield* planMounts(spec, facts, options);
+  yield step("awaitParent", undefined, "runtime#runtimeLifecycle");
   yield* planDevices(spec);
-  yield step("runHooks", hookStages(spec), "config#configHooks");
+  const stages = hookStages(spec);
+  if (stages.length > 0) yield step("runHooks", stages, "config#configHooks");
   yield* planTerminal(spec.process);
   yield* planNames(spec);
   yield* planSysctl(spec);
@@ -59,7 +65,8 @@ function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan 
   yield* planCapabilities(process);
 }
 
-function hookStages(spec: Spec): readonly string[] {
+/** The stages that have hooks, of those between the mounts and pivot_root. */
+export function hookStages(spec: Spec): readonly string[] {
   return (["prestart", "createRuntime", "createContainer"] as const).filter((stage) => spec.hooks[stage].length > 0);
 }
 

@@ -24,6 +24,8 @@ export interface Scene {
 }
 
 export interface Conversation {
+  /** Waits for what the parent does meanwhile: the device filter, the state, the limits. */
+  awaitParent(): void;
   /** Lets the parent run its hooks, then runs those of init itself. */
   runHooks(): void;
   /** Hands the other side of the container's terminal to the parent. */

@@ -7,7 +7,7 @@ import { makeReadonly, maskPath } from "../mechanisms/masks.ts";
 import { makeMount, sealMount } from "../mechanisms/mounts.ts";
 import {
   bringUpLoopback,
-  enterCgroupNamespace,
+  enterNamespace,
   joinKeyring,
   setDomainname,
   setHostname,
@@ -19,7 +19,12 @@ import { writeSysctl } from "../mechanisms/sysctl.ts";
 import { makeTerminal } from "../mechanisms/terminal.ts";
 import type { Scene } from "./step.ts";
 
-/** Waits for the parent's hooks and runs init's own: not of a mechanism, but its place in the order matters. */
+/** Waits until the cgroup is complete, and the state leads to init: not of a mechanism, but its place in the order matters. */
+function awaitParent(scene: Scene, _nothing: undefined): void {
+  scene.converse.awaitParent();
+}
+
+/** Waits for the parent's hooks and runs init's own. */
 function runHooks(scene: Scene, _stages: readonly string[]): void {
   scene.converse.runHooks();
 }
@@ -32,13 +37,14 @@ export const verbs = {
   joinKeyring,
   startSession,
   bringUpLoopback,
-  enterCgroupNamespace,
+  enterNamespace,
   setPropagation,
   mountRoot,
   mount: makeMount,
   sealMount,
   makeDevice,
   linkDevices,
+  awaitParent,
   runHooks,
   makeTerminal,
   setHostname,

@@ -1,5 +1,15 @@
 /** Whole files, in one call each. */
-import { AT_EMPTY_PATH, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_WRONLY } from "./constants.ts";
+import {
+  AT_EMPTY_PATH,
+  O_CREAT,
+  O_DIRECTORY,
+  O_EXCL,
+  O_NOFOLLOW,
+  O_PATH,
+  O_RDONLY,
+  O_TRUNC,
+  O_WRONLY,
+} from "./constants.ts";
 import { isErrno } from "./errno.ts";
 import type { Fd, Sys } from "./sys.ts";
 
@@ -30,15 +40,23 @@ export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
 export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
   // Of this process alone: another one may be replacing the same file.
   const temporary = `.${name}.${sys.getpid()}`;
-  sys.unlinkIfAny(dir, temporary, 0);
-  {
-    using file = sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
-    if (typeof content === "string") sys.writeText(file, content);
-    else sys.writeBytes(file, content);
-    sys.fsync(file);
-  }
+  write(sys, sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), content);
   sys.renameat2(dir, temporary, dir, name, 0);
   sys.fsync(dir);
+}
+
+/** Writes a file `name` that is not there yet, and that nobody reads before this returns. Throws a SysError. */
+// oxlint-disable-next-line max-params -- as openat(2) and write(2) have them
+export function makeFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
+  write(sys, sys.openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode), content);
+}
+
+/** All of the file, down to the disk. */
+function write(sys: Sys, opened: Fd, content: string | Uint8Array): void {
+  using file = opened;
+  if (typeof content === "string") sys.writeText(file, content);
+  else sys.writeBytes(file, content);
+  sys.fsync(file);
 }
 
 /** mkdir -p of an absolute host path; what is made gets `mode`. */

@@ -165,6 +165,9 @@ export interface Native {
   randomHex(count: number): string;
   /** SIOCSIFFLAGS on the interface `name`: sets IFF_UP. See netdevice(7). */
   interfaceUp(name: string): void;
+  /** PR_CAPBSET_DROP of every capability that the kernel knows, but for those in `keep`, bits 1 << CAP_*. One that is out of
+   * the set already may be dropped by anybody. */
+  dropBoundingSet(keep: number): void;
   /** `capset(2)`: sets of bits 1 << CAP_*. */
   capset(effective: number, permitted: number, inheritable: number): void;
   /** `setgroups(2)`, raw: libc would signal other threads, of which there are none. */

@@ -1,7 +1,7 @@
 /** The order of the plan, which is a security property: what must come before what, and why, over config.json of all kinds. */
 
 import type { Facts } from "../../src/facts/facts.ts";
-import { planExec, planHost, planInit } from "../../src/plan/plan.ts";
+import { planBeside, planExec, planHost, planInit } from "../../src/plan/plan.ts";
 import type { Step, Verb } from "../../src/plan/step.ts";
 import { verbs } from "../../src/plan/verbs.ts";
 import type { Spec } from "../../src/spec/spec.ts";
@@ -22,7 +22,15 @@ const SPECS = generatedSpecs(400);
 
 function stepsOf(spec: Spec): Step[] {
   const options = { id: "box", newKeyring: true, pivot: true, cgroup: "/a/b" };
-  return [...planHost(spec, FACTS, "/a/b"), ...planInit(spec, FACTS, options)];
+  const init = [...planInit(spec, FACTS, options)];
+  const waits = init.findIndex((step) => step.do === "awaitParent");
+  // The parent's steps beside init have been done when init waits for them.
+  return [
+    ...planHost(spec, FACTS, "/a/b"),
+    ...init.slice(0, waits),
+    ...planBeside(spec, FACTS, "/a/b"),
+    ...init.slice(waits),
+  ];
 }
 
 const ORDER: readonly (readonly [earlier: Verb, later: Verb, because: string])[] = [
@@ -30,14 +38,15 @@ const ORDER: readonly (readonly [earlier: Verb, later: Verb, because: string])[]
   ["makeCgroup", "writeCgroup", "a limit is a file in the cgroup"],
   ["enableControllers", "writeCgroup", "the file is there once its controller is offered"],
   ["writeCgroup", "filterDevices", "the filter is the last thing that makes the cgroup complete"],
-  ["filterDevices", "makeDevice", "init is born into a cgroup that is complete"],
+  ["writeCgroup", "startSession", "init is born into a cgroup that has its limits"],
+  ["filterDevices", "makeDevice", "no device is made that the filter does not know of"],
   ["joinKeyring", "startSession", "both are the caller's, and go first"],
   ["startSession", "makeTerminal", "TIOCSCTTY wants a session leader without a terminal: ioctl_tty(2)"],
-  [
-    "enterCgroupNamespace",
-    "mount",
-    "what a cgroup mount shows as its root depends on the namespace: cgroup_namespaces(7)",
-  ],
+  ["enterNamespace", "mount", "what a cgroup mount shows as its root depends on the namespace: cgroup_namespaces(7)"],
+  ["enterNamespace", "bringUpLoopback", "the interface is that of the new namespace"],
+  ["enterNamespace", "awaitParent", "it takes as long as what the parent does meanwhile"],
+  ["awaitParent", "makeDevice", "the device filter is in force by then"],
+  ["awaitParent", "runHooks", "hooks find a container that the state names"],
   ["bringUpLoopback", "setCapabilities", "SIOCSIFFLAGS needs CAP_NET_ADMIN"],
   ["mountRoot", "mount", "places are looked up below the root's descriptor"],
   ["mountRoot", "makeDevice", "places are looked up below the root's descriptor"],
@@ -105,7 +114,7 @@ test("what makes a plan complete is in every one, and once", () => {
     "filterDevices",
     "startSession",
     "mountRoot",
-    "runHooks",
+    "awaitParent",
     "pivotRoot",
     "dropBoundingSet",
     "setIds",

@@ -2,7 +2,7 @@
 
 use super::{errno::Errno, value::Wide};
 use crate::calls;
-use std::ffi::CString;
+use std::ffi::{CString, c_int};
 
 const CAPABILITY_VERSION_3: u32 = 0x2008_0522;
 
@@ -25,7 +25,30 @@ fn half(set: u64, upper: bool) -> u32 {
     (if upper { set >> 32 } else { set }) as u32
 }
 
+/// `prctl(2)` with two numbers.
+fn prctl(option: c_int, second: u64) -> c_int {
+    // SAFETY: no memory is involved.
+    unsafe { libc::prctl(option, second, 0_u64, 0_u64, 0_u64) }
+}
+
 calls! {
+    /// PR_CAPBSET_DROP of every capability that the kernel knows, but for those in `keep`, bits 1 << CAP_*. One that is out of
+    /// the set already may be dropped by anybody.
+    fn dropBoundingSet(keep: u64) -> () {
+        for number in (0..64).filter(|number| keep >> number & 1 == 0) {
+            if prctl(libc::PR_CAPBSET_DROP, number) < 0 {
+                let errno = Errno::last();
+                match prctl(libc::PR_CAPBSET_READ, number) {
+                    // The kernel's last capability was one before.
+                    ..0 => return Ok(()),
+                    0 => {}
+                    _ => return Err(errno),
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// `capset(2)`: sets of bits 1 << CAP_*.
     fn capset(effective: u64, permitted: u64, inheritable: u64) -> () {
         let header = CapHeader { version: CAPABILITY_VERSION_3, pid: 0 };
