@@ -1,10 +1,11 @@
 /**
  * Bundles the program for the engine: `main` and each module that it loads when needed (`sys.load("…")`), with what they
- * share in chunks. Usage: `node --import tsx scripts/bundle.ts OUT`; the modules are written to `OUT/js`.
+ * share in chunks. Usage: `node --import tsx scripts/bundle.ts OUT`; the modules are written to `OUT/js`. What is rehearsed
+ * when the program is built (scripts/rehearsal) becomes `OUT/scenarios.js`: nothing of the program's modules is in it.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync } from "node:fs";
-import { build } from "esbuild";
+import { build, type BuildOptions } from "esbuild";
 import { ALIASES } from "./aliases.ts";
 
 const out = process.argv[2] ?? "build";
@@ -28,18 +29,23 @@ function compilerDigest(): string {
   return hash.digest("hex").slice(0, 16);
 }
 
-rmSync(`${out}/js`, { recursive: true, force: true });
-await build({
-  entryPoints: lazyModules(),
-  outdir: `${out}/js`,
+const COMMON = {
   bundle: true,
-  splitting: true,
   format: "esm",
   target: "esnext",
   platform: "neutral",
+  define: { VERSION: JSON.stringify(version), SECCOMP_COMPILER: JSON.stringify(compilerDigest()) },
+  logLevel: "warning",
+} as const satisfies BuildOptions;
+
+rmSync(`${out}/js`, { recursive: true, force: true });
+await build({
+  ...COMMON,
+  entryPoints: lazyModules(),
+  outdir: `${out}/js`,
+  splitting: true,
   alias: ALIASES,
   minifySyntax: true,
   chunkNames: "chunk-[hash]",
-  define: { VERSION: JSON.stringify(version), SECCOMP_COMPILER: JSON.stringify(compilerDigest()) },
-  logLevel: "warning",
 });
+await build({ ...COMMON, entryPoints: ["scripts/rehearsal/scenarios.ts"], outfile: `${out}/scenarios.js` });

@@ -1,11 +1,12 @@
-//! The memory of engine and host: one arena at a fixed address, with its book-keeping and the roots inside. Nothing outside it points
-//! into it and it points to nothing but the program's own code and constants, so that its bytes are the whole state of the
-//! engine: `scripts/build` runs the program's top level once and stores the arena's bytes in the binary. A start then finds
-//! the engine as it was left.
+//! The memory of engine and host. What lives when the program's top level has run lies at a fixed address, with the roots:
+//! nothing outside points into it and it points to nothing but itself and the program's own code and constants, so that its
+//! bytes are the whole state of the engine. `scripts/build` runs the top level once and stores them in the binary; a start
+//! then finds the engine as it was left. Where each block lies in it was learnt by a rehearsal: see bin/rehearse.
 //!
-//! Blocks come from size classes with a free list each, else from the end of what was used so far. There is one thread,
-//! so there is no lock, and a fork of the process has a working copy.
+//! Everything else is in `GROWTH`: blocks come from size classes with a free list each, else from the end of what was used
+//! so far. There is one thread, so there is no lock, and a fork of the process has a working copy.
 
+use super::classes::{CLASSES, class_of, size_of_class};
 use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
 #[cfg(not(test))]
 use std::alloc::{GlobalAlloc, Layout};
@@ -16,17 +17,15 @@ use std::{
     slice,
 };
 
-/// What the binary has room for: the program after its top level, and some of what a command needs.
-const STORED: usize = 2304 << 10;
+/// What the binary has room for: the program after its top level.
+pub const STORED: usize = 2304 << 10;
 /// What a command can use beyond it: more than any config.json needs. The engine answers "out of memory" then. Pages
 /// are the kernel's until touched.
 const GROWTH: usize = 40 << 20;
-/// Classes below this size are 16 bytes apart; above, four to each doubling.
-const SMALL: usize = 1024;
-const SMALL_CLASSES: usize = SMALL / 16 + 1;
-const CLASSES: usize = SMALL_CLASSES + 4 * 16;
 /// In front of each block: its class, so that free and realloc know its size.
-const HEADER: usize = 8;
+pub const HEADER: usize = 8;
+/// The header of a block that was freed while blocks were placed: no class.
+pub const DEAD: usize = 0;
 
 /// Where the program is found after its top level.
 #[derive(Clone, Copy)]
@@ -44,20 +43,26 @@ pub struct Roots {
     pub reg_exp: bool,
 }
 
+/// Says where the next block lies, header included, 8 bytes off a multiple of 16; none: where nobody cares.
+pub type Place = fn(bytes: usize) -> Option<NonNull<u8>>;
+
 #[repr(C, align(4096))]
-struct Arena {
+struct Stored {
     roots: Option<Roots>,
-    /// How much of `bytes` and of the growth is in use.
-    used: [usize; 2],
-    free: [*mut FreeBlock; CLASSES],
-    bytes: Bytes,
+    bytes: Room<STORED>,
 }
 
 #[repr(C, align(16))]
-struct Bytes([u8; STORED]);
+struct Room<const SIZE: usize>([u8; SIZE]);
 
+/// The free lists are in front of the blocks: the first page that a command writes to has both.
 #[repr(C, align(4096))]
-struct Growth([u8; GROWTH]);
+struct Growth {
+    free: [*mut FreeBlock; CLASSES],
+    used: usize,
+    place: Option<Place>,
+    bytes: Room<GROWTH>,
+}
 
 #[repr(C)]
 struct FreeBlock {
@@ -71,14 +76,14 @@ unsafe impl<T> Sync for Shared<T> {}
 
 /// In a section of its own, whose address the build script fixes and whose contents `scripts/build` replaces.
 #[unsafe(link_section = ".arena")]
-static ARENA: Shared<Arena> = Shared(UnsafeCell::new(Arena {
-    roots: None,
-    used: [0; 2],
-    free: [ptr::null_mut(); CLASSES],
-    bytes: Bytes([0; STORED]),
-}));
+static ARENA: Shared<Stored> = Shared(UnsafeCell::new(Stored { roots: None, bytes: Room([0; STORED]) }));
 
-static MORE: Shared<Growth> = Shared(UnsafeCell::new(Growth([0; GROWTH])));
+static MORE: Shared<Growth> = Shared(UnsafeCell::new(Growth {
+    free: [ptr::null_mut(); CLASSES],
+    used: 0,
+    place: None,
+    bytes: Room([0; GROWTH]),
+}));
 
 /// The roots, once the program's top level has run, here or when the binary was built.
 #[must_use]
@@ -92,13 +97,26 @@ pub fn set_roots(roots: Roots) {
     unsafe { arena().as_mut() }.roots = Some(roots);
 }
 
-/// The arena's bytes, to be stored in the binary; none where more than those is in use.
+/// The stored half's bytes, to be put into the binary.
 #[must_use]
-pub fn image() -> Option<&'static [u8]> {
-    // SAFETY: as above.
-    let grown = unsafe { arena().as_ref() }.used[1];
+pub fn image() -> &'static [u8] {
     // SAFETY: the arena is plain memory of this size, and the process does nothing else with it any more.
-    (grown == 0).then(|| unsafe { slice::from_raw_parts(arena().as_ptr().cast(), size_of::<Arena>()) })
+    unsafe { slice::from_raw_parts(arena().as_ptr().cast(), size_of::<Stored>()) }
+}
+
+/// The stored half's room for blocks.
+#[must_use]
+pub fn room() -> NonNull<u8> {
+    // SAFETY: one thread; nobody holds a reference into the arena.
+    NonNull::from(&mut unsafe { arena().as_mut() }.bytes.0).cast()
+}
+
+/// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual.
+pub fn place_by(place: Option<Place>) {
+    // SAFETY: one thread, see malloc.
+    let growth = unsafe { growth().as_mut() };
+    growth.place = place;
+    growth.free = [ptr::null_mut(); CLASSES];
 }
 
 /// What `JS_NewRuntime2` wants to know.
@@ -110,29 +128,13 @@ pub static FUNCTIONS: JSMallocFunctions = JSMallocFunctions {
     js_malloc_usable_size: Some(usable_size),
 };
 
-/// The class of a block of `total` bytes, header included, and the class's size; sizes are multiples of 16.
-fn class_of(total: usize) -> (usize, usize) {
-    if total <= SMALL {
-        let class = total.div_ceil(16);
-        return (class, class * 16);
-    }
-    let doubling = (usize::BITS - 1 - (total - 1).leading_zeros()) as usize;
-    let step = 1 << (doubling - 2);
-    let quarter = (total - 1 - (1 << doubling)) / step;
-    (SMALL_CLASSES + (doubling - 10) * 4 + quarter, (1 << doubling) + (quarter + 1) * step)
-}
-
-fn size_of_class(class: usize) -> usize {
-    if class < SMALL_CLASSES {
-        return class * 16;
-    }
-    let (doubling, quarter) = ((class - SMALL_CLASSES) / 4 + 10, (class - SMALL_CLASSES) % 4);
-    (1 << doubling) + (quarter + 1) * (1 << (doubling - 2))
-}
-
-fn arena() -> NonNull<Arena> {
+fn arena() -> NonNull<Stored> {
     // The pointer of a static is never null.
     NonNull::from(&ARENA.0).cast()
+}
+
+fn growth() -> NonNull<Growth> {
+    NonNull::from(&MORE.0).cast()
 }
 
 unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
@@ -141,33 +143,30 @@ unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
     };
     let (class, bytes) = class_of(total);
     // SAFETY: one thread; no reference into the arena is alive while one of these functions runs.
-    let arena = unsafe { arena().as_mut() };
-    let head = arena.free[class];
+    let growth = unsafe { growth().as_mut() };
+    let head = growth.free[class];
     if !head.is_null() {
         // SAFETY: a block on a free list was written by `free` and is nobody else's.
-        arena.free[class] = unsafe { (*head).next };
+        growth.free[class] = unsafe { (*head).next };
         return head.cast();
     }
-    let Some(block) = extend(arena, bytes) else { return ptr::null_mut() };
+    let Some(block) = extend(growth, bytes) else { return ptr::null_mut() };
     // SAFETY: the header's 8 bytes belong to this block.
     unsafe { header_at(block).write(class) };
     // SAFETY: the class is larger than its header.
     unsafe { block.add(HEADER) }.cast()
 }
 
-/// A new block from the end of what is used: of the stored bytes, else of the growth. The first payload is 16-aligned: it
-/// begins 8 + 8 bytes into the memory, and all sizes are multiples of 16.
-fn extend(arena: &mut Arena, bytes: usize) -> Option<*mut u8> {
-    let regions = [(arena.bytes.0.as_mut_ptr(), STORED), (MORE.0.get().cast::<u8>(), GROWTH)];
-    for ((base, size), used) in regions.into_iter().zip(&mut arena.used) {
-        let start = *used + (16 - HEADER);
-        if start + bytes <= size {
-            *used += bytes;
-            // SAFETY: within the region, as was just checked.
-            return Some(unsafe { base.add(start) });
-        }
+/// A new block: where it is placed, else at the end of what is used. The first payload is 16-aligned: it begins 8 + 8 bytes
+/// into the memory, and all sizes are multiples of 16.
+fn extend(growth: &mut Growth, bytes: usize) -> Option<*mut u8> {
+    if let Some(placed) = growth.place.and_then(|place| place(bytes)) {
+        return Some(placed.as_ptr());
     }
-    None
+    let start = growth.used + (16 - HEADER);
+    let block = growth.bytes.0.get_mut(start..start + bytes)?;
+    growth.used += bytes;
+    Some(block.as_mut_ptr())
 }
 
 unsafe extern "C" fn calloc(opaque: *mut c_void, count: size_t, size: size_t) -> *mut c_void {
@@ -205,11 +204,18 @@ unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
     // SAFETY: the engine frees only what malloc gave it.
     let class = unsafe { class_at(block) };
     // SAFETY: one thread, see malloc.
-    let arena = unsafe { arena().as_mut() };
+    let growth = unsafe { growth().as_mut() };
+    if growth.place.is_some() {
+        // SAFETY: the header lies right before the payload.
+        let header = unsafe { block.cast::<u8>().sub(HEADER) };
+        // SAFETY: the block is ours again.
+        unsafe { header_at(header).write(DEAD) };
+        return;
+    }
     let freed = block.cast::<FreeBlock>();
     // SAFETY: the block is ours again and holds at least one pointer.
-    unsafe { freed.write(FreeBlock { next: arena.free[class] }) };
-    arena.free[class] = freed;
+    unsafe { freed.write(FreeBlock { next: growth.free[class] }) };
+    growth.free[class] = freed;
 }
 
 unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size_t) -> *mut c_void {
@@ -269,17 +275,3 @@ unsafe impl GlobalAlloc for Heap {
 #[cfg(not(test))]
 #[global_allocator]
 static HEAP: Heap = Heap;
-
-#[cfg(test)]
-mod tests {
-    use super::{CLASSES, GROWTH, class_of, size_of_class};
-
-    #[test]
-    fn a_class_holds_every_size_that_is_put_into_it() {
-        for total in (16..5000).chain([65536, 65537, 1 << 20, (1 << 20) + 1, GROWTH]) {
-            let (class, bytes) = class_of(total);
-            assert!(bytes >= total && bytes % 16 == 0 && class < CLASSES, "{total} in {bytes}");
-            assert_eq!(size_of_class(class), bytes, "{total}");
-        }
-    }
-}

@@ -2,6 +2,8 @@
 //! the function that the engine calls and the declaration in `src/sys/native.d.ts`.
 
 pub mod arena;
+pub mod boot;
+mod classes;
 mod contents;
 mod credentials;
 pub mod engine;
@@ -9,11 +11,13 @@ pub(crate) mod errno;
 pub mod fd;
 mod files;
 mod filters;
+pub mod layout;
 pub mod modules;
 pub(crate) mod mounts;
 pub(crate) mod process;
 pub mod results;
 mod signals;
+mod store;
 mod sockets;
 mod terminal;
 pub mod text;

@@ -1,0 +1,111 @@
+//! `tsrun-rehearse SCENARIOS.qbc LAYOUT`: learns where the blocks of the stored heap should lie. A start costs what it
+//! touches: each page that a command writes to is copied by the kernel, and again on both sides of a fork. So the program's top
+//! level runs with every block on pages of its own, commands are gone through in a small world (scripts/rehearsal), each in a
+//! process of its own, and what they write to is put together. No privileges are needed, and the same program makes
+//! the same layout on every machine.
+
+mod order;
+mod pages;
+
+use qjs_sys as q;
+use std::{env, error::Error, ffi::CStr, fs, process::ExitCode};
+use tsrun_host::sys::{
+    arena::{self, Roots},
+    boot::{self, boot},
+    engine::report,
+    layout,
+    modules::{self, Module},
+};
+
+/// The program's modules, compiled to bytecode by `scripts/build`.
+static MODULES: &[Module] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+
+/// More do not fit into the notes.
+const MOST: u32 = u32::BITS;
+
+fn main() -> ExitCode {
+    match rehearse() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tsrun-rehearse: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn rehearse() -> Result<(), Box<dyn Error>> {
+    let [_, scenarios, out] = &env::args().collect::<Vec<_>>()[..] else {
+        return Err("usage: tsrun-rehearse SCENARIOS.qbc LAYOUT".into());
+    };
+    let code: &'static [u8] = fs::read(scenarios)?.leak();
+    let modules: &'static [Module] = [MODULES, &[("scenarios", code)]].concat().leak();
+    pages::begin()?;
+    let names = boot::names(MODULES);
+    arena::place_by(Some(pages::place));
+    let roots = boot(modules, &names).ok_or("the program's top level failed")?;
+    arena::place_by(None);
+    // SAFETY: the context is alive.
+    let stage = unsafe { modules::import(roots.context, "scenarios") };
+    let mut index = 0;
+    while index < MOST && in_child(|| scenario(&roots, stage, index))? {
+        index += 1;
+    }
+    fs::write(out, layout::write(&order::lots(pages::blocks())?))?;
+    Ok(())
+}
+
+/// Whether there is such a scenario; it ended as it should then.
+fn scenario(roots: &Roots, stage: q::JSValue, index: u32) -> Result<bool, Box<dyn Error>> {
+    let number = q::JS_MKVAL(q::JS_TAG_INT, index.cast_signed());
+    // SAFETY: a boolean's value is its integer.
+    if unsafe { q::JS_VALUE_GET_INT(call(roots, stage, c"prepare", &mut [roots.native, number])?) } == 0 {
+        return Ok(false);
+    }
+    pages::watch(index)?;
+    let played = call(roots, stage, c"play", &mut [roots.main]);
+    pages::rest()?;
+    played.map(|_| true)
+}
+
+/// Calls a function of the stage. An error is told.
+fn call(roots: &Roots, stage: q::JSValue, name: &CStr, args: &mut [q::JSValue]) -> Result<q::JSValue, Box<dyn Error>> {
+    let count = i32::try_from(args.len())?;
+    // SAFETY: the context and the stage are alive; the name ends in NUL.
+    let function = unsafe { q::JS_GetPropertyStr(roots.context, stage, name.as_ptr()) };
+    // SAFETY: all are alive.
+    let answer = unsafe { q::JS_Call(roots.context, function, q::JS_UNDEFINED, count, args.as_mut_ptr()) };
+    // SAFETY: the value is alive.
+    if !unsafe { q::JS_IsException(answer) } {
+        return Ok(answer);
+    }
+    pages::rest()?;
+    // SAFETY: the context is alive.
+    unsafe { report(roots.context) };
+    Err("a scenario did not end as it should: see scripts/rehearsal".into())
+}
+
+/// A process of its own for `act`: what it leaves of the heap is nobody else's.
+fn in_child(act: impl FnOnce() -> Result<bool, Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
+    // SAFETY: there is one thread.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let status = match act() {
+            Ok(true) => 0,
+            Ok(false) => 1,
+            Err(error) => {
+                eprintln!("tsrun-rehearse: {error}");
+                2
+            }
+        };
+        // SAFETY: ends the process.
+        unsafe { libc::_exit(status) };
+    }
+    let mut status = 0;
+    // SAFETY: `status` is ours.
+    unsafe { libc::waitpid(child, &raw mut status, 0) };
+    match (libc::WIFEXITED(status), libc::WEXITSTATUS(status)) {
+        (true, 0) => Ok(true),
+        (true, 1) => Ok(false),
+        _ => Err(format!("a scenario failed with status {status}").into()),
+    }
+}
