@@ -8,7 +8,7 @@ import type { Facts } from "../facts/facts.ts";
 import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { openSources } from "../mechanisms/mounts.ts";
-import { namespaceFlags } from "../mechanisms/namespaces.ts";
+import { beginNetwork, namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
 import { hookStages, planBeside, planHost, planInit } from "../plan/plan.ts";
 import type { Scene, Step } from "../plan/step.ts";
@@ -58,6 +58,7 @@ export interface Created {
  */
 export function createContainer(sys: Sys, request: CreateRequest): Created {
   const { spec, facts, id } = request;
+  const network = beginNetwork(sys, spec);
   const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
   if (spec.seccomp !== undefined && request.filter.length === 0) throw new Failure("the seccomp filter is empty");
   sys.phase("plan");
@@ -77,7 +78,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
     execute(host.slice(0, 1), hostScene(sys));
     made = true;
     execute(host.slice(1), hostScene(sys));
-    return makeInit(sys, request, { directory, intent, beside, steps: init, told });
+    return makeInit(sys, request, { directory, intent, beside, steps: init, network, told });
   } catch (error) {
     // A cgroup that was refused is somebody else's: it stays.
     if (made) attemptQuietly(() => removeCgroup(sys, cgroup, true));
@@ -102,6 +103,7 @@ function hostScene(sys: Sys): Scene {
   return {
     sys,
     root: undefined,
+    network: undefined,
     sources: new Map(),
     filter: new Uint8Array(),
     converse: { awaitParent: nobodyTalks, runHooks: nobodyTalks, handOver: nobodyTalks },
@@ -145,6 +147,8 @@ interface Prepared {
   /** Steps of the host while init begins, and those of init. */
   readonly beside: readonly Step[];
   readonly steps: readonly Step[];
+  /** The network namespace that was begun. */
+  readonly network: () => Fd | undefined;
   readonly told: Told;
 }
 
@@ -160,6 +164,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   const [ours, theirs] = sys.socketPair();
   using channel = ours;
   using their = theirs;
+  using network = prepared.network();
   sys.phase("clone3");
   const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
   sys.phase(child.pid === 0 ? "become init" : "know init");
@@ -173,6 +178,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
       spec,
       steps: prepared.steps,
       sources,
+      network,
       joined,
       filter,
       channel: their,

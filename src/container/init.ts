@@ -18,6 +18,7 @@ export interface Init {
   readonly spec: Spec;
   readonly steps: readonly Step[];
   readonly sources: ReadonlyMap<Step, Fd>;
+  readonly network: Fd | undefined;
   readonly joined: Joined;
   readonly filter: Uint8Array;
   readonly channel: Fd;
@@ -59,6 +60,7 @@ function live(sys: Sys, init: Init): never {
     sys,
     root: undefined,
     sources: init.sources,
+    network: init.network,
     filter: init.filter,
     converse: conversation(sys, init),
   });

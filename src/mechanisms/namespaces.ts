@@ -10,6 +10,7 @@ import {
   CLONE_NEWUTS,
 } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
 import type { InitOptions } from "../plan/plan.ts";
 import type { NamespaceType, Spec } from "../spec/spec.ts";
@@ -32,7 +33,8 @@ export function hasNew(spec: Spec, type: NamespaceType): boolean {
 
 /**
  * What init makes itself, and why: of a cgroup namespace the root is the cgroup of whoever makes it, cgroup_namespaces(7); and
- * a network namespace takes the kernel a third of a millisecond, in which the parent has other things to do.
+ * a network namespace takes the kernel a third of a millisecond, in which the parent has other things to do. Better still
+ * where it is made ahead: see beginNetwork.
  */
 export const BY_INIT: readonly NamespaceType[] = ["cgroup", "network"];
 
@@ -85,8 +87,33 @@ export function startSession({ sys }: Scene, _nothing: undefined): void {
   sys.setsid();
 }
 
-export function enterNamespace({ sys }: Scene, type: NamespaceType): void {
-  sys.unshare(NAMESPACES[type].flag);
+/** One that was made ahead is only entered. */
+export function enterNamespace({ sys, network }: Scene, type: NamespaceType): void {
+  if (type === "network" && network !== undefined) sys.setns(network, CLONE_NEWNET);
+  else sys.unshare(NAMESPACES[type].flag);
+}
+
+/**
+ * Lets the kernel make a network namespace while the caller goes on, where the container wants one and it belongs to the
+ * caller's user namespace; gives the way to have it. Undefined where init shall make it itself, and meet what is wrong.
+ */
+export function beginNetwork(sys: Sys, spec: Spec): () => Fd | undefined {
+  const wanted = hasNew(spec, "network") && !spec.namespaces.some(({ type }) => type === "user");
+  if (!wanted || !succeeds(() => sys.beginNetwork())) return () => undefined;
+  return () => {
+    let network: Fd | undefined;
+    succeeds(() => (network = sys.takeNetwork()));
+    return network;
+  };
+}
+
+function succeeds(act: () => void): boolean {
+  try {
+    act();
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** A new network namespace has one interface, and it is down. */

@@ -17,6 +17,8 @@ export interface Scene {
   root: Fd | undefined;
   /** Detached trees that only the parent could open, by the step that wants one. */
   readonly sources: ReadonlyMap<Step, Fd>;
+  /** A new network namespace, where one was made ahead. */
+  readonly network: Fd | undefined;
   /** The compiled seccomp filter; empty where there is none. */
   readonly filter: Uint8Array;
   /** How init talks to its parent in the middle of the plan. */

@@ -165,6 +165,10 @@ export interface Native {
   randomHex(count: number): string;
   /** SIOCSIFFLAGS on the interface `name`: sets IFF_UP. See netdevice(7). */
   interfaceUp(name: string): void;
+  /** Begins to make a network namespace, which `takeNetwork` gives. It belongs to the caller's user namespace. */
+  beginNetwork(): void;
+  /** The namespace that was begun, once it is made. Throws what the helper failed with. */
+  takeNetwork(): Fd;
   /** PR_CAPBSET_DROP of every capability that the kernel knows, but for those in `keep`, bits 1 << CAP_*. One that is out of
    * the set already may be dropped by anybody. */
   dropBoundingSet(keep: number): void;

@@ -1,6 +1,7 @@
 //! The table of native calls. A call is written once, in the file of its family: its name, its types and its words make both
 //! the function that the engine calls and the declaration in `src/sys/native.d.ts`.
 
+mod ahead;
 pub mod arena;
 pub mod boot;
 mod classes;
@@ -46,6 +47,7 @@ pub const FAMILIES: &[&[Call]] = &[
     contents::CALLS,
     mounts::CALLS,
     process::CALLS,
+    ahead::CALLS,
     credentials::CALLS,
     signals::CALLS,
     sockets::CALLS,
@@ -64,7 +66,7 @@ macro_rules! calls {
             fn $name($($arg: $type),*) -> Result<$ret, $crate::sys::errno::Errno> $body
         )*
         mod glue {
-            #[allow(clippy::wildcard_imports)]
+            #[allow(clippy::wildcard_imports, unused_imports)]
             use super::*;
             $(
                 #[allow(non_snake_case, unused_variables, unused_mut, unused_assignments)]
