@@ -2,7 +2,7 @@
 
 use super::{FAMILIES, arena::{self, Roots}, engine::{STACK, report}, fd, modules::{self, Module}, value::Context};
 use qjs_sys as q;
-use std::{ffi::{CStr, c_int, c_void}, ptr};
+use std::{ffi::{CStr, CString, c_int, c_void}, ptr};
 
 /// How much is allocated before cycles are looked for.
 const GARBAGE: q::size_t = 16 << 20;
@@ -65,8 +65,38 @@ pub fn boot(program: &'static [Module], names: &[&str]) -> Option<Roots> {
             roots.main = unsafe { q::JS_GetPropertyStr(context, namespace, c"main".as_ptr()) };
         }
     }
+    if names.len() > 1 {
+        // SAFETY: the context is alive.
+        unsafe { widen_tables(context) };
+    }
     arena::set_roots(roots);
     Some(roots)
+}
+
+/// How many shapes and atoms a command may add to those of the program.
+const SPARE: usize = 2000;
+
+/// The engine's tables of shapes and atoms grow when they are full, and every shape is touched then, and copied from the
+/// binary: a hundred page faults. So they grow now, by as many as a command may need: each object is the prototype of the
+/// next, which makes a shape, and has a property of its own, which makes an atom.
+///
+/// # Safety
+/// `context` must be alive.
+unsafe fn widen_tables(context: Context) {
+    // SAFETY: the caller vouches for `context`.
+    let mut objects = vec![unsafe { q::JS_NewObject(context) }];
+    for name in (0..SPARE).filter_map(|number| CString::new(format!("~{number}")).ok()) {
+        let Some(before) = objects.last() else { return };
+        // SAFETY: as above.
+        let object = unsafe { q::JS_NewObjectProto(context, *before) };
+        // SAFETY: as above; the name ends in NUL.
+        unsafe { q::JS_SetPropertyStr(context, object, name.as_ptr(), q::JS_UNDEFINED) };
+        objects.push(object);
+    }
+    for object in objects {
+        // SAFETY: it is ours, and not used again.
+        unsafe { q::JS_FreeValue(context, object) };
+    }
 }
 
 /// What the program uses of the language. RegExp is left out on purpose; see `enableRegExp`.
