@@ -4,6 +4,7 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { probe } from "../facts/probe.ts";
 import type { Machine } from "../mechanisms/seccomp-compile.ts";
+import { beginNetwork } from "../mechanisms/namespaces.ts";
 import { keyOf, knownSeccomp, lookUp, store } from "../mechanisms/seccomp-cache.ts";
 import type { CreateRequest } from "../container/create.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
@@ -25,6 +26,7 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   sys.phase("read config.json");
   const origin = originOf(context, parsed);
   const { config, id, owned } = origin;
+  const network = beginNetwork(sys, config);
   sys.phase("probe the host");
   const facts = probe(sys);
   sys.phase("look for the filter");
@@ -38,6 +40,7 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
     config,
     filter,
     facts,
+    network,
     pivot: !isSet(parsed, "no-pivot"),
     newKeyring: !isSet(parsed, "no-new-keyring"),
     preserveFds: preservedFds(sys, context.env, parsed),

@@ -8,7 +8,7 @@ import type { Facts } from "../facts/facts.ts";
 import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { openSources } from "../mechanisms/mounts.ts";
-import { beginNetwork, namespaceFlags } from "../mechanisms/namespaces.ts";
+import { namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
 import { hookStages, planBeside, planHost, planInit } from "../plan/plan.ts";
 import type { Scene, Step } from "../plan/step.ts";
@@ -32,6 +32,8 @@ export interface CreateRequest {
   readonly config: string;
   readonly filter: Uint8Array;
   readonly facts: Facts;
+  /** Gives the network namespace that was begun, if one was. */
+  readonly network: () => Fd | undefined;
   readonly pivot: boolean;
   readonly newKeyring: boolean;
   readonly preserveFds: number;
@@ -58,7 +60,6 @@ export interface Created {
  */
 export function createContainer(sys: Sys, request: CreateRequest): Created {
   const { spec, facts, id } = request;
-  const network = beginNetwork(sys, spec);
   const cgroup: CgroupPlace = { mount: facts.cgroupMount, path: cgroupPathFor(spec, facts, id) };
   if (spec.seccomp !== undefined && request.filter.length === 0) throw new Failure("the seccomp filter is empty");
   sys.phase("plan");
@@ -78,7 +79,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
     execute(host.slice(0, 1), hostScene(sys));
     made = true;
     execute(host.slice(1), hostScene(sys));
-    return makeInit(sys, request, { directory, intent, beside, steps: init, network, told });
+    return makeInit(sys, request, { directory, intent, beside, steps: init, told });
   } catch (error) {
     // A cgroup that was refused is somebody else's: it stays.
     if (made) attemptQuietly(() => removeCgroup(sys, cgroup, true));
@@ -147,8 +148,6 @@ interface Prepared {
   /** Steps of the host while init begins, and those of init. */
   readonly beside: readonly Step[];
   readonly steps: readonly Step[];
-  /** The network namespace that was begun. */
-  readonly network: () => Fd | undefined;
   readonly told: Told;
 }
 
@@ -164,7 +163,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   const [ours, theirs] = sys.socketPair();
   using channel = ours;
   using their = theirs;
-  using network = prepared.network();
+  using network = request.network();
   sys.phase("clone3");
   const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
   sys.phase(child.pid === 0 ? "become init" : "know init");

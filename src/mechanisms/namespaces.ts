@@ -13,7 +13,7 @@ import { isErrno } from "../sys/errno.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
 import type { InitOptions } from "../plan/plan.ts";
-import type { NamespaceType, Spec } from "../spec/spec.ts";
+import type { Namespace, NamespaceType, Spec } from "../spec/spec.ts";
 
 /** Each namespace's flag for clone3(2) and setns(2), and its name below /proc/PID/ns. */
 export const NAMESPACES = {
@@ -94,17 +94,31 @@ export function enterNamespace({ sys, network }: Scene, type: NamespaceType): vo
 }
 
 /**
- * Lets the kernel make a network namespace while the caller goes on, where the container wants one and it belongs to the
- * caller's user namespace; gives the way to have it. Undefined where init shall make it itself, and meet what is wrong.
+ * Lets the kernel make a network namespace while config.json is checked, where it asks for one that belongs to the caller's
+ * user namespace; gives the way to have it. Undefined where init shall make it itself, and meet what is wrong.
  */
-export function beginNetwork(sys: Sys, spec: Spec): () => Fd | undefined {
-  const wanted = hasNew(spec, "network") && !spec.namespaces.some(({ type }) => type === "user");
-  if (!wanted || !succeeds(() => sys.beginNetwork())) return () => undefined;
+export function beginNetwork(sys: Sys, config: string): () => Fd | undefined {
+  const list = sys.cutJson(config, ["linux", "namespaces"])?.[1];
+  if (list === undefined || !wantsNetwork(list) || !succeeds(() => sys.beginNetwork())) return () => undefined;
   return () => {
     let network: Fd | undefined;
     succeeds(() => (network = sys.takeNetwork()));
     return network;
   };
+}
+
+/** Whether an unchecked list of namespaces has a new network namespace, and no user namespace. */
+function wantsNetwork(list: string): boolean {
+  let wanted = false;
+  try {
+    for (const { type, path } of JSON.parse(list) as Partial<Namespace>[]) {
+      if (type === "user") return false;
+      if (type === "network" && path === undefined) wanted = true;
+    }
+  } catch {
+    return false; // It is no such list: the check says what is wrong.
+  }
+  return wanted;
 }
 
 function succeeds(act: () => void): boolean {
