@@ -52,8 +52,8 @@ export class World {
         return native[name] === undefined ? undefined : answer?.(...args);
       };
     }
-    const { load, enableRegExp, cutJson, sameText, bytesOf, hashText, phase } = this.#native;
-    return Object.assign(world, { load, enableRegExp, cutJson, sameText, bytesOf, hashText, phase }) as unknown as Sys;
+    const { load, enableRegExp, cutJson, findInJson, sameText, bytesOf, hashText, phase } = this.#native;
+    return Object.assign(world, { load, enableRegExp, cutJson, findInJson, sameText, bytesOf, hashText, phase }) as unknown as Sys;
   }
 
   #open(path: string): Fd {

@@ -104,6 +104,7 @@ function hostScene(sys: Sys): Scene {
   return {
     sys,
     root: undefined,
+    proc: undefined,
     network: undefined,
     sources: new Map(),
     filter: new Uint8Array(),

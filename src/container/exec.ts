@@ -168,9 +168,9 @@ function live(
   const steps = planExec(process, seccomp, keyring);
   const { early, late } = steps;
   waitForParent(sys, channel);
-  execute(early, { sys, root: undefined, network: undefined, sources: new Map(), filter, converse });
+  execute(early, { sys, root: undefined, proc: undefined, network: undefined, sources: new Map(), filter, converse });
   if (process.terminal) takeTerminal(sys, process, handOver);
-  execute(late, { sys, root: undefined, network: undefined, sources: new Map(), filter, converse });
+  execute(late, { sys, root: undefined, proc: undefined, network: undefined, sources: new Map(), filter, converse });
   sys.phase("find the program");
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);

@@ -59,6 +59,7 @@ function live(sys: Sys, init: Init): never {
   execute(init.steps, {
     sys,
     root: undefined,
+    proc: undefined,
     sources: init.sources,
     network: init.network,
     filter: init.filter,

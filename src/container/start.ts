@@ -65,6 +65,6 @@ export function specOf(sys: Sys, { directory, state }: Held): Spec {
 /** Its process alone: exec needs no more, and the rest was found right when the container was created. */
 export function processOf(sys: Sys, { directory, state }: Held): Process {
   const text = readFile(sys, directory, CONFIG_FILE, 64 << 20);
-  const process = sys.cutJson(text, ["process"])?.[1];
+  const process = sys.findInJson(text, ["process"]);
   return process === undefined ? parseSpec(text, state.bundle).process : parseProcessFile(process);
 }

@@ -189,8 +189,8 @@ export const LESSONS = {
     heading: "Parameters of the kernel",
     text:
       "Some parameters below /proc/sys are separate for each namespace, and only those may be set for a container. " +
-      "They are written through a procfs of init's own that is attached nowhere, because something else may lie " +
-      "over /proc/sys by now.",
+      "They are written through a procfs that init has made itself, the container's or one that is attached nowhere, by " +
+      "its descriptor, because something else may lie over /proc/sys by now.",
     sources: ["proc(5)", "CVE-2025-52881", "CVE-2022-0811"],
   },
   masks: {

@@ -135,6 +135,12 @@ export function makeMount(scene: Scene, order: MountOrder, planned: Step): void 
     if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
   }
   sys.moveMount(tree, target);
+  if (isPlainProc(mount)) scene.proc ??= tree.take();
+}
+
+function isPlainProc({ type, bind, attr, flags, data }: Mount): boolean {
+  const readonly = ((attr.set | attr.recursiveSet) & MOUNT_ATTR_RDONLY) !== 0;
+  return type === "proc" && bind === "no" && !readonly && flags.length === 0 && data.length === 0;
 }
 
 function setAttributes(sys: Sys, tree: Fd, { attr }: Mount): void {

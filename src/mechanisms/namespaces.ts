@@ -98,7 +98,7 @@ export function enterNamespace({ sys, network }: Scene, type: NamespaceType): vo
  * user namespace; gives the way to have it. Undefined where init shall make it itself, and meet what is wrong.
  */
 export function beginNetwork(sys: Sys, config: string): () => Fd | undefined {
-  const list = sys.cutJson(config, ["linux", "namespaces"])?.[1];
+  const list = sys.findInJson(config, ["linux", "namespaces"]);
   if (list === undefined || !wantsNetwork(list) || !succeeds(() => sys.beginNetwork())) return () => undefined;
   return () => {
     let network: Fd | undefined;

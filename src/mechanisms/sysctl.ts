@@ -7,9 +7,12 @@ export function* planSysctl(spec: Spec): Plan {
   if (spec.sysctl.length > 0) yield step("writeSysctl", spec.sysctl, "config-linux#configLinuxSysctl");
 }
 
-/** Writes them through a private procfs, which is gone afterwards (CVE-2025-52881). */
-export function writeSysctl({ sys }: Scene, values: Spec["sysctl"]): void {
-  using proc = privateProc(sys, "all");
+/**
+ * Writes them through a procfs that init has made itself, and never by a path, which may lead elsewhere by now
+ * (CVE-2025-52881): the container's, else a private one, whose end takes the kernel longer than all of this.
+ */
+export function writeSysctl({ sys, proc: own }: Scene, values: Spec["sysctl"]): void {
+  using proc = own?.take() ?? privateProc(sys, "all");
   for (const [key, value] of values) writeProc(sys, proc, `sys/${pathOf(key)}`, value);
 }
 

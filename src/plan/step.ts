@@ -15,6 +15,8 @@ export interface Scene {
   readonly sys: Sys;
   /** The root file system of the container, once it is mounted. */
   root: Fd | undefined;
+  /** The container's own procfs, once it is mounted, where everything in it can be written. */
+  proc: Fd | undefined;
   /** Detached trees that only the parent could open, by the step that wants one. */
   readonly sources: ReadonlyMap<Step, Fd>;
   /** A new network namespace, where one was made ahead. */

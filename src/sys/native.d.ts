@@ -68,6 +68,8 @@ export interface Native {
   /** Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
    * where there is none, or where only a parser can tell. */
   cutJson(text: string, path: readonly string[]): string[] | undefined;
+  /** The member at `path` of a JSON text, as `cutJson` finds it. */
+  findInJson(text: string, path: readonly string[]): string | undefined;
   /** Whether bytes are the UTF-8 of a text. */
   sameText(bytes: Uint8Array, text: string): boolean;
   /** The UTF-8 of a text. */

@@ -13,6 +13,14 @@ pub fn cut(text: &str, path: &[&str]) -> Result<Option<(String, String)>, TryRes
     Ok(Some((joined(&[before, "null", after])?, joined(&[member])?)))
 }
 
+/// The member at `path` alone; none as for `cut`.
+///
+/// # Errors
+/// Where there is no memory for the copy.
+pub fn find(text: &str, path: &[&str]) -> Result<Option<String>, TryReserveError> {
+    split(text, path).map(|(_, member, _)| joined(&[member])).transpose()
+}
+
 /// The text before the member at `path`, the member, and the text after it.
 fn split<'a>(text: &'a str, path: &[&str]) -> Option<(&'a str, &'a str, &'a str)> {
     // JSON has no NUL: the parser says where it is.

@@ -61,6 +61,13 @@ calls! {
         Ok(cut.map_err(|_| Errno(libc::ENOMEM))?.map(|(rest, member)| vec![rest, member]))
     }
 
+    /// The member at `path` of a JSON text, as `cutJson` finds it.
+    fn findInJson(text: Text, path: Vec<CString>) -> Option<String> {
+        let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
+        let found = text.as_str().map_or(Ok(None), |text| crate::json::find(text, &names));
+        Ok(found.map_err(|_| Errno(libc::ENOMEM))?)
+    }
+
     /// Whether bytes are the UTF-8 of a text.
     fn sameText(bytes: Bytes, text: CString) -> bool {
         Ok(bytes.get() == text.as_bytes())
