@@ -43,7 +43,18 @@ function statOf(letter: string): string {
 }
 
 const ROOT_FILES = ["etc/passwd", "etc/resolv.conf", "etc/hostname", "etc/hosts", "proc/keys", "proc/timer_list"];
-const ROOT_FOLDERS = ["", "dev/", "etc/", "proc/", "proc/bus/", "proc/fs/", "proc/irq/", "proc/sys/", "proc/acpi/", "sys/"];
+const ROOT_FOLDERS = [
+  "",
+  "dev/",
+  "etc/",
+  "proc/",
+  "proc/bus/",
+  "proc/fs/",
+  "proc/irq/",
+  "proc/sys/",
+  "proc/acpi/",
+  "sys/",
+];
 const CGROUP_FILES = ["cgroup.controllers", "cgroup.subtree_control"];
 
 function filesBelow(folder: string, names: readonly string[], content: string): Record<string, string> {
@@ -164,5 +175,7 @@ export function play(program: typeof main): void {
     status = world.became;
   }
   if (status === scenario.ends && world.output.includes(scenario.says ?? "")) return;
-  throw new Error(`the rehearsal of "tsrun ${scenario.args}" ended with ${status} instead of ${scenario.ends}: ${world.output}`);
+  throw new Error(
+    `the rehearsal of "tsrun ${scenario.args}" ended with ${status} instead of ${scenario.ends}: ${world.output}`,
+  );
 }

@@ -38,7 +38,12 @@ export class World {
     this.#setting = setting;
     this.#messages = [...setting.messages];
     this.#files = new Map(Object.entries(setting.files));
-    this.sys = this.#answering({ ...this.#ofFiles(), ...this.#ofContents(), ...this.#ofProcesses(), ...this.#ofMounts() });
+    this.sys = this.#answering({
+      ...this.#ofFiles(),
+      ...this.#ofContents(),
+      ...this.#ofProcesses(),
+      ...this.#ofMounts(),
+    });
   }
 
   /** Calls that nothing is said about answer nothing. The real function is looked up as the program would. */
@@ -53,7 +58,16 @@ export class World {
       };
     }
     const { load, enableRegExp, cutJson, findInJson, sameText, bytesOf, hashText, phase } = this.#native;
-    return Object.assign(world, { load, enableRegExp, cutJson, findInJson, sameText, bytesOf, hashText, phase }) as unknown as Sys;
+    return Object.assign(world, {
+      load,
+      enableRegExp,
+      cutJson,
+      findInJson,
+      sameText,
+      bytesOf,
+      hashText,
+      phase,
+    }) as unknown as Sys;
   }
 
   #open(path: string): Fd {
@@ -117,7 +131,9 @@ export class World {
       }),
       readDirectory: (fd) => {
         const base = `${at(fd, "")}/`;
-        const below = [...this.#files.keys()].filter((path) => path.startsWith(base)).map((path) => path.slice(base.length));
+        const below = [...this.#files.keys()]
+          .filter((path) => path.startsWith(base))
+          .map((path) => path.slice(base.length));
         return [...new Set(below.map((path) => path.split("/")[0] ?? ""))].filter((name) => name !== "");
       },
       getcwd: () => "/",

@@ -6,6 +6,7 @@ import type { Sys } from "../sys/sys.ts";
 import { execIn, refuseStatus, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { goOn, receive } from "../container/protocol.ts";
+import { protectFrom } from "../container/protect.ts";
 import { readFilter } from "../container/filter.ts";
 import { processOf } from "../container/start.ts";
 import { knownSeccomp } from "../mechanisms/seccomp-cache.ts";
@@ -27,7 +28,9 @@ export function run(context: Context, parsed: Parsed): number {
   sys.phase("read the filter");
   const filter = readFilter(sys, held.directory);
   sys.phase("parse config.json");
-  const process = wanted(sys, parsed, processOf(sys, held));
+  const own = processOf(sys, held);
+  const process = wanted(sys, parsed, own);
+  protectFrom([own, process], context);
   const detach = isSet(parsed, "detach");
   checkTerminal({ process }, parsed, detach);
   // Nothing of the host is open from here on: see execIn.
@@ -44,6 +47,7 @@ export function run(context: Context, parsed: Parsed): number {
   });
   sys.phase("start: wait for execve");
   begin(sys, executed, parsed, atOnce);
+  executed.cgroup[Symbol.dispose]();
   sys.phase("wait for the end");
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals, input: true });

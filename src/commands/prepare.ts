@@ -8,6 +8,7 @@ import { beginNetwork } from "../mechanisms/namespaces.ts";
 import { keyOf, knownSeccomp, lookUp, store } from "../mechanisms/seccomp-cache.ts";
 import type { CreateRequest } from "../container/create.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
+import { protectFrom } from "../container/protect.ts";
 import { parseSpec } from "../spec/parse.ts";
 import type { Spec } from "../spec/spec.ts";
 import type { PreparedImage } from "../image/prepare.ts";
@@ -32,6 +33,7 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   sys.phase("look for the filter");
   const { spec: own, filter } = filtered(context, origin, facts.machine);
   const spec = withSockets(own, listenFds(sys, context.env));
+  protectFrom([spec.process], context);
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   return {
     root: globals.root,

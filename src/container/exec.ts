@@ -42,6 +42,8 @@ export interface Executed {
   readonly pidfd: Fd;
   readonly channel: Fd;
   readonly terminal: Fd | undefined;
+  /** To be closed when the process has begun: the end of a detached mount takes the kernel long. */
+  readonly cgroup: Fd;
 }
 
 /**
@@ -60,7 +62,7 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   const pidFlag = Math.floor(state.namespaces / CLONE_NEWPID) % 2 === 1 ? CLONE_NEWPID : 0;
   if (pidFlag !== 0) attempt("join the container's pid namespace", () => sys.setns(target, pidFlag));
   sys.phase("clone3");
-  const made = cloneInto(sys, state, request.cgroup);
+  const { made, cgroup } = cloneInto(sys, state, request.cgroup);
   sys.phase(made.pid === 0 ? "join the namespaces" : "limits");
   if (made.pid === 0) {
     channel[Symbol.dispose]();
@@ -74,12 +76,12 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
-    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined };
+    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined, cgroup };
     sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
     parent.expect("ready");
-    return { pid: made.pid, pidfd, channel: channel.take(), terminal };
+    return { pid: made.pid, pidfd, channel: channel.take(), terminal, cgroup };
   } catch (error) {
     sys.pidfdSendSignal(pidfd, SIGKILL);
     sys.wait(made.pid, true);
@@ -104,22 +106,28 @@ function openInit(sys: Sys, state: State): Fd {
   throw new Failure("cannot exec in a stopped container");
 }
 
+interface Cloned {
+  readonly made: ReturnType<Sys["clone3"]>;
+  /** The child's is closed by execve. */
+  readonly cgroup: Fd;
+}
+
 /** In the container's cgroup from the first moment; where it has distributed itself to children, in that of its init. */
-function cloneInto(sys: Sys, state: State, below: string): ReturnType<Sys["clone3"]> {
+function cloneInto(sys: Sys, state: State, below: string): Cloned {
   const place: CgroupPlace = {
     mount: state.cgroup.mount,
     path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}`,
   };
   try {
-    using cgroup = attempt(`open cgroup ${place.path}`, () => detachedCgroup(sys, place));
-    return sys.clone3(0, [cgroup]);
+    const cgroup = attempt(`open cgroup ${place.path}`, () => detachedCgroup(sys, place));
+    return { made: sys.clone3(0, [cgroup]), cgroup };
   } catch (error) {
     if (!isErrno(error, "EBUSY", "EOPNOTSUPP") || below !== "/") throw error;
     const line = readFile(sys, null, `/proc/${state.pid}/cgroup`)
       .split("\n")
       .find((text) => text.startsWith("0::"));
-    using cgroup = detachedCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
-    return sys.clone3(0, [cgroup]);
+    const cgroup = detachedCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
+    return { made: sys.clone3(0, [cgroup]), cgroup };
   }
 }
 

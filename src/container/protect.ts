@@ -1,21 +1,50 @@
 /** What the host leaves behind when it has taken the program's own file out of a container's reach: native/host/src/protect.rs. */
-import { ST_RDONLY } from "../sys/constants.ts";
-import { Failure } from "../sys/failure.ts";
+import { ST_RDONLY, STATX_ATTR_IMMUTABLE, STATX_ATTR_VERITY } from "../sys/constants.ts";
+import { attempt, Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
+import type { Process } from "../spec/spec.ts";
 
 /** Says that the copy runs, and where the original is. */
 const MARK = "_TSRUN_ORIGINAL=";
 
+const OWN_FILE = "/proc/self/exe";
+
 /** The path of the program's file, from before it was protected. */
 export function originalPath(sys: Sys, env: readonly string[]): string {
-  return env.find((entry) => entry.startsWith(MARK))?.slice(MARK.length) ?? sys.readlinkat(null, "/proc/self/exe");
+  return env.find((entry) => entry.startsWith(MARK))?.slice(MARK.length) ?? sys.readlinkat(null, OWN_FILE);
 }
 
-/** Throws a Failure unless the executable is the root of a read-only mount that is attached nowhere: its path is "/" then. */
+/**
+ * Throws a Failure unless nobody can write to the executable: it is the root of a read-only mount that is attached nowhere
+ * (its path is "/" then), or the file itself does not allow it.
+ */
 export function requireProtected(sys: Sys): void {
-  if (sys.readlinkat(null, "/proc/self/exe") === "/") {
-    using executable = sys.openTree(null, "/proc/self/exe", 0);
-    if (Math.floor(sys.fstatfs(executable).flags / ST_RDONLY) % 2 === 1) return;
-  }
+  if (isDetached(sys) || attributesOf(sys) !== 0) return;
   throw new Failure("cannot protect the program's own file from the container: it needs CAP_SYS_ADMIN, run it as root");
+}
+
+/**
+ * An immutable file (chattr(1) +i) is none for whoever has CAP_LINUX_IMMUTABLE: where one of `processes` may have it, the program
+ * begins anew, protected. Nothing must have been changed so far.
+ */
+export function protectFrom(
+  processes: readonly Process[],
+  { sys, args, env }: { readonly sys: Sys; readonly args: readonly string[]; readonly env: readonly string[] },
+): void {
+  const mayWrite = processes.some(({ capabilities: { bounding, permitted } }) =>
+    [...bounding, ...permitted].includes("CAP_LINUX_IMMUTABLE"),
+  );
+  if (mayWrite && !isDetached(sys) && attributesOf(sys) === STATX_ATTR_IMMUTABLE)
+    attempt("protect the program's own file", () => sys.protect(args, env));
+}
+
+function isDetached(sys: Sys): boolean {
+  if (sys.readlinkat(null, OWN_FILE) !== "/") return false;
+  using executable = sys.openTree(null, OWN_FILE, 0);
+  return Math.floor(sys.fstatfs(executable).flags / ST_RDONLY) % 2 === 1;
+}
+
+/** Those of statx(2) that keep everybody from writing. */
+function attributesOf(sys: Sys): number {
+  return sys.statx(null, OWN_FILE, 0).attributes & (STATX_ATTR_VERITY | STATX_ATTR_IMMUTABLE);
 }

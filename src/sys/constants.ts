@@ -54,6 +54,8 @@ export const PROC_SUPER_MAGIC = 0x9fa0;
 export const CGROUP2_SUPER_MAGIC = 0x63677270;
 export const DEVPTS_SUPER_MAGIC = 0x1cd1;
 export const ST_RDONLY = 1;
+export const STATX_ATTR_IMMUTABLE = 0x10;
+export const STATX_ATTR_VERITY = 0x100000;
 
 // linux/sched.h
 export const CLONE_NEWTIME = 0x80;

@@ -153,6 +153,8 @@ export interface Native {
   setDomainname(name: string): void;
   /** `execve(2)`. Returns only by failing. */
   execve(path: string, args: readonly string[], env: readonly string[]): void;
+  /** Begins the program anew, out of a container's reach: see protect.rs. Returns only by failing. */
+  protect(args: readonly string[], env: readonly string[]): void;
   /** Ends the process at once: `_exit(2)`. */
   exit(code: number): void;
   /** `uname(2)`. */

@@ -1,9 +1,10 @@
 /** What a test needs of the machine. A test that cannot run says so by name; with TSRUN_MUST_WORK=1 it fails instead. */
 
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { cgroupMount } from "./leftovers.ts";
+import { SCRATCH } from "./rootfs.ts";
 import { REPOSITORY, runtimeName, textOf, TSRUN } from "./runtime.ts";
 
 export type Requirement =
@@ -13,6 +14,7 @@ export type Requirement =
   | "userns"
   | "loop"
   | "raise-limits"
+  | "immutable" // files that chattr(1) makes immutable
   | "vm"
   | "ps"
   | `controller:${string}`
@@ -57,6 +59,14 @@ const PROBES = {
   userns: () => (succeeds("unshare", "--user", "--map-root-user", "true") ? undefined : "user namespaces"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices and mkfs.ext4"),
   "raise-limits": () => (capabilityBit(24) ? undefined : "CAP_SYS_RESOURCE, to raise limits"),
+  immutable: () => {
+    mkdirSync(SCRATCH, { recursive: true });
+    const probe = mkdtempSync(join(SCRATCH, "immutable"));
+    const works = succeeds("chattr", "+i", probe);
+    succeeds("chattr", "-i", probe);
+    rmSync(probe, { recursive: true });
+    return works ? undefined : "a file system with the attribute immutable, and CAP_LINUX_IMMUTABLE";
+  },
   // procps 4.0.2 does not run on User-mode Linux.
   ps: () => (succeeds("ps", "-ef") ? undefined : "a ps that works"),
   busybox: () => (existsSync("/bin/busybox") ? undefined : "the program /bin/busybox, of Debian's busybox-static"),

@@ -6,7 +6,7 @@
 
 use crate::sys::{errno::Errno, mounts::make_readonly, process::run_file, text::Text, trace};
 use rustix::{
-    fs::{CWD, StatVfsMountFlags, fstatvfs, readlinkat},
+    fs::{AtFlags, CWD, StatVfsMountFlags, StatxAttributes, StatxFlags, fstatvfs, readlinkat, statx},
     mount::{OpenTreeFlags, open_tree},
 };
 use std::{
@@ -28,9 +28,17 @@ const OWN_FILE: &CStr = c"/proc/self/exe";
 pub fn protect(args: &[Text], env: &[Text]) {
     let entering = args.iter().any(|arg| arg.as_str().is_some_and(|word| ENTERING.contains(&word)));
     let marked = env.iter().any(|entry| entry.0.starts_with(MARK.as_bytes()));
-    if entering && !marked && !is_protected() {
+    if entering && !marked && !is_protected() && !is_unwritable() {
         let _ = again(args, env);
     }
+}
+
+/// Whether nobody can write to the file anyway: statx(2), FS_IOC_ENABLE_VERITY, chattr(1) +i. The program asks again when it
+/// knows what the container may do: CAP_LINUX_IMMUTABLE takes the flag away.
+fn is_unwritable() -> bool {
+    let unwritable = StatxAttributes::VERITY | StatxAttributes::IMMUTABLE;
+    statx(CWD, OWN_FILE, AtFlags::empty(), StatxFlags::empty())
+        .is_ok_and(|stat| stat.stx_attributes.intersects(unwritable))
 }
 
 /// Whether the executable is the root of a read-only mount that is attached nowhere: its path is "/" then.
@@ -45,7 +53,11 @@ fn is_protected() -> bool {
         .is_ok_and(|stat| stat.f_flag.contains(StatVfsMountFlags::RDONLY))
 }
 
-fn again(args: &[Text], env: &[Text]) -> Result<(), Errno> {
+/// Becomes the protected program. Returns only by failing.
+///
+/// # Errors
+/// Those of the calls that it takes, EPERM without CAP_SYS_ADMIN.
+pub fn again(args: &[Text], env: &[Text]) -> Result<(), Errno> {
     let original = readlinkat(CWD, OWN_FILE, Vec::new())?;
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let copy: OwnedFd = open_tree(CWD, OWN_FILE, flags)?;

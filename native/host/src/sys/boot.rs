@@ -1,8 +1,18 @@
 //! The engine is made and the program's top level run: when tsrun is built, or at a start where no heap was stored.
 
-use super::{FAMILIES, arena::{self, Roots}, engine::{STACK, report}, fd, modules::{self, Module}, value::Context};
+use super::{
+    FAMILIES,
+    arena::{self, Roots},
+    engine::{STACK, report},
+    fd,
+    modules::{self, Module},
+    value::Context,
+};
 use qjs_sys as q;
-use std::{ffi::{CStr, CString, c_int, c_void}, ptr};
+use std::{
+    ffi::{CStr, CString, c_int, c_void},
+    ptr,
+};
 
 /// How much is allocated before cycles are looked for.
 const GARBAGE: q::size_t = 16 << 20;
@@ -155,4 +165,3 @@ unsafe fn add_reg_exp(context: Context) -> bool {
     // SAFETY: the caller vouches for `context`.
     unsafe { q::JS_AddIntrinsicRegExp(context) == 0 }
 }
-

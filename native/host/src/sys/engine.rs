@@ -13,9 +13,7 @@ use super::{
 };
 use crate::protect::protect;
 use qjs_sys as q;
-use std::{
-    ffi::{CStr, c_char, c_int},
-};
+use std::ffi::{CStr, c_char, c_int};
 
 /// Half of the stack that Linux gives by default, so that deep input is an error and not a crash.
 pub const STACK: q::size_t = 4 << 20;

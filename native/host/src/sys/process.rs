@@ -1,7 +1,7 @@
 //! Processes and their namespaces.
 
-use super::{errno::Errno, value::Fd};
-use crate::{calls, record};
+use super::{errno::Errno, text::Text, value::Fd};
+use crate::{calls, protect::again, record};
 use rustix::process::{Pid, PidfdFlags, Signal};
 use std::{
     ffi::{CString, c_char, c_int, c_long},
@@ -199,6 +199,11 @@ calls! {
         // SAFETY: all strings end in NUL, both vectors in null, and all live until the call.
         unsafe { libc::execve(path.as_ptr(), args.as_ptr(), env.as_ptr()) };
         Err(Errno::last())
+    }
+
+    /// Begins the program anew, out of a container's reach: see protect.rs. Returns only by failing.
+    fn protect(args: Vec<Text>, env: Vec<Text>) -> () {
+        again(&args, &env)
     }
 
     /// Ends the process at once: `_exit(2)`.

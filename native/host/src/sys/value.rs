@@ -181,6 +181,15 @@ impl Arg for Vec<CString> {
     }
 }
 
+impl Arg for Vec<Text> {
+    const TYPE: &'static str = "readonly string[]";
+
+    unsafe fn take(context: Context, value: q::JSValue) -> Result<Self, Mismatch> {
+        // SAFETY: passed on.
+        unsafe { elements(context, value) }
+    }
+}
+
 impl Arg for Vec<Fd> {
     const TYPE: &'static str = "readonly Fd[]";
 
