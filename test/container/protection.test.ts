@@ -10,6 +10,8 @@ import { TSRUN } from "../support/runtime.ts";
 
 const NEEDS = ["tsrun", "tool:strace"] as const;
 
+const mayTakeAway: Tweak = ({ process }) => process.capabilities.bounding.push("CAP_LINUX_IMMUTABLE");
+
 /** How often the runtime becomes itself again while it runs a container; with `immutable` its file has that attribute. */
 function restarts(box: Box, immutable: boolean, tweak?: Tweak): number {
   const runtime = box.path("runtime");
@@ -40,7 +42,6 @@ test(
   "a container that may take the attribute away, by CAP_LINUX_IMMUTABLE, gets the copy",
   [...NEEDS, "immutable"],
   (box) => {
-    const may: Tweak = ({ process }) => process.capabilities.bounding.push("CAP_LINUX_IMMUTABLE");
-    assert.equal(restarts(box, true, may), 1);
+    assert.equal(restarts(box, true, mayTakeAway), 1);
   },
 );

@@ -65,7 +65,7 @@ calls! {
     fn findInJson(text: Text, path: Vec<CString>) -> Option<String> {
         let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
         let found = text.as_str().map_or(Ok(None), |text| crate::json::find(text, &names));
-        Ok(found.map_err(|_| Errno(libc::ENOMEM))?)
+        found.map_err(|_| Errno(libc::ENOMEM))
     }
 
     /// Whether bytes are the UTF-8 of a text.
