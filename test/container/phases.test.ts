@@ -10,7 +10,7 @@ test("TSRUN_TRACE=phases prints where the time of run went, of tsrun and of init
   const { stderr } = runs(box, "true", TRACED);
   const lines = stderr.trimEnd().split("\n");
   assert.match(lines[0] ?? "", HEADER);
-  for (const line of lines.slice(1)) assert.match(line, /^(tsrun|init) +\d+ +\d+ +\d+ +-?\d+ +\d+ +\S/);
+  for (const line of lines.slice(1)) assert.match(line, /^(tsrun|init) +\d+ +\d+ +\d+ +\d+ +\d+ +\S/);
   for (const phase of ["tsrun .* start", "tsrun .* clone3", "init .* mount", "init .* pivotRoot", "tsrun .* delete"]) {
     assert.match(stderr, new RegExp(`^${phase}$`, "m"));
   }

@@ -5,7 +5,7 @@ use super::{process::clock, text::Text};
 use crate::calls;
 use std::{
     ptr,
-    sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::Relaxed},
 };
 
 /// The variable, and what it is set to; after that, where a program has become another one, when the first began.
@@ -40,6 +40,8 @@ static KERNEL: AtomicU64 = AtomicU64::new(0);
 static BEGUN: AtomicU64 = AtomicU64::new(0);
 static KERNEL_BEFORE: AtomicU64 = AtomicU64::new(0);
 static FAULTS_BEFORE: AtomicU64 = AtomicU64::new(0);
+/// Whether the native call that lasts is a mark.
+static MARKED: AtomicBool = AtomicBool::new(false);
 /// Its place in the page, plus one.
 static PLACE: AtomicUsize = AtomicUsize::new(0);
 
@@ -88,9 +90,9 @@ pub fn enter() -> u64 {
     if PAGE.load(Relaxed).is_null() { 0 } else { now() }
 }
 
-/// Adds a native call that began at `entered`.
+/// Adds a native call that began at `entered`, unless it was a mark: that is of no phase.
 pub fn leave(entered: u64) {
-    if entered != 0 {
+    if entered != 0 && !MARKED.swap(false, Relaxed) {
         KERNEL.fetch_add(now() - entered, Relaxed);
     }
 }
@@ -127,6 +129,7 @@ fn mark(name: &str) {
     if PAGE.load(Relaxed).is_null() {
         return;
     }
+    MARKED.store(true, Relaxed);
     let (at, faults) = (now(), faults());
     close(at, faults);
     open(name, at, faults);
