@@ -7,6 +7,9 @@ import { CGROUP2_SUPER_MAGIC, O_CREAT, O_RDWR, S_IFCHR, S_IFDIR, S_IFREG, ST_RDO
 import type { Fd, Sys } from "../../src/sys/sys.ts";
 
 type Answers = { readonly [Name in keyof Sys]?: (...args: Parameters<Sys[Name]>) => ReturnType<Sys[Name]> };
+/** A pid that no process has: proc(5), pid_max. */
+const NOBODY = 0x3fff_ffff;
+
 type Content = string | Uint8Array;
 
 /** Thrown where the process would have become another one, and by every call after that. */
@@ -181,7 +184,10 @@ export class World {
       clone3: () => ({ pid: clone, pidfd: clone === 0 ? [] : [this.#open("/pidfd")] }),
       // A child that ended, and then the error of a process that has none.
       wait: () => (this.#ended++ === 0 ? { pid: clone, code: 0, signal: 0 } : this.#native.wait(-1, false)),
-      pidfdOpen: (pid) => (this.#ended === 0 ? this.#open("/pidfd") : this.#native.pidfdOpen(0x3fffffff + pid)),
+      pidfdOpen: () => {
+        if (this.#ended > 0) this.#native.kill(NOBODY, 0);
+        return this.#open("/pidfd");
+      },
       getpid: () => 4242,
       getppid: () => 1,
       prctl: () => 0,

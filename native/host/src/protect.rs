@@ -24,13 +24,16 @@ const MARK: &str = "_TSRUN_ORIGINAL=";
 const OWN_FILE: &CStr = c"/proc/self/exe";
 
 /// Returns where no container will see the process, where it is protected, or where it cannot be (without CAP_SYS_ADMIN):
-/// the program asks before it makes a container. Else the process becomes the protected one.
-pub fn protect(args: &[Text], env: &[Text]) {
+/// the program asks before it makes a container. Else the process becomes the protected one. Says whether the command is one of
+/// those.
+#[must_use]
+pub fn protect(args: &[Text], env: &[Text]) -> bool {
     let entering = args.iter().any(|arg| arg.as_str().is_some_and(|word| ENTERING.contains(&word)));
     let marked = env.iter().any(|entry| entry.0.starts_with(MARK.as_bytes()));
     if entering && !marked && !is_protected() && !is_unwritable() {
         let _ = again(args, env);
     }
+    entering
 }
 
 /// Whether nobody can write to the file anyway: statx(2), FS_IOC_ENABLE_VERITY, chattr(1) +i. The program asks again when it

@@ -8,20 +8,22 @@
 
 use super::classes::{CLASSES, class_of, size_of_class};
 use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
-#[cfg(not(test))]
-use std::alloc::{GlobalAlloc, Layout};
 use std::{
     cell::UnsafeCell,
-    ffi::c_void,
+    ffi::{c_int, c_void},
     ptr::{self, NonNull},
     slice,
 };
 
-/// What the binary has room for: the program after its top level.
-pub const STORED: usize = 2304 << 10;
+/// What the binary has room for: the program after its top level. The build script reckons it from the program's size.
+pub const STORED: usize = match usize::from_str_radix(env!("TSRUN_HEAP_ROOM"), 10) {
+    Ok(room) => room,
+    Err(_) => 0,
+};
 /// What a command can use beyond it: more than any config.json needs. The engine answers "out of memory" then. Pages
 /// are the kernel's until touched.
 const GROWTH: usize = 40 << 20;
+const PAGE: usize = 4096;
 /// In front of each block: its class, so that free and realloc know its size.
 pub const HEADER: usize = 8;
 /// The header of a block that was freed while blocks were placed: no class.
@@ -49,6 +51,9 @@ pub type Place = fn(bytes: usize) -> Option<NonNull<u8>>;
 #[repr(C, align(4096))]
 struct Stored {
     roots: Option<Roots>,
+    /// How far those blocks reach that commands write to, and those that they touch at all.
+    written: usize,
+    warm: usize,
     bytes: Room<STORED>,
 }
 
@@ -76,8 +81,11 @@ unsafe impl<T> Sync for Shared<T> {}
 
 /// In a section of its own, whose address the build script fixes and whose contents `scripts/build` replaces.
 #[unsafe(link_section = ".arena")]
-static ARENA: Shared<Stored> = Shared(UnsafeCell::new(Stored { roots: None, bytes: Room([0; STORED]) }));
+static ARENA: Shared<Stored> =
+    Shared(UnsafeCell::new(Stored { roots: None, written: 0, warm: 0, bytes: Room([0; STORED]) }));
 
+/// Behind all other memory of the program (hot.ld), so that what is small lies together.
+#[unsafe(link_section = ".bss.growth")]
 static MORE: Shared<Growth> = Shared(UnsafeCell::new(Growth {
     free: [ptr::null_mut(); CLASSES],
     used: 0,
@@ -111,6 +119,33 @@ pub fn room() -> NonNull<u8> {
     NonNull::from(&mut unsafe { arena().as_mut() }.bytes.0).cast()
 }
 
+pub fn set_reach(written: usize, warm: usize) {
+    // SAFETY: as above.
+    let stored = unsafe { arena().as_mut() };
+    (stored.written, stored.warm) = (written, warm);
+}
+
+/// Tells the kernel how the memory will be used, which no command depends on. `much`: a command that writes to most of what any
+/// writes to; one call for all those pages costs less than a fault for each.
+pub fn expect(much: bool) {
+    // SAFETY: as above.
+    let stored = unsafe { arena().as_ref() };
+    let blocks = stored.bytes.0.as_ptr().addr() - arena().addr().get();
+    if much {
+        advise(arena().as_ptr().cast(), blocks + stored.written, libc::MADV_POPULATE_WRITE);
+    }
+    // A part of memory by itself: a fault in front of it maps nothing of it, although the file's pages may hang together.
+    let warm = (blocks + stored.warm).next_multiple_of(PAGE);
+    // SAFETY: within the arena.
+    let cold = unsafe { arena().as_ptr().cast::<u8>().add(warm) };
+    advise(cold.cast(), size_of::<Stored>() - warm, libc::MADV_RANDOM);
+}
+
+fn advise(start: *mut c_void, size: usize, advice: c_int) {
+    // SAFETY: advice changes no contents.
+    unsafe { libc::madvise(start, size, advice) };
+}
+
 /// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual.
 pub fn place_by(place: Option<Place>) {
     // SAFETY: one thread, see malloc.
@@ -137,7 +172,7 @@ fn growth() -> NonNull<Growth> {
     NonNull::from(&MORE.0).cast()
 }
 
-unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
+pub(super) unsafe extern "C" fn malloc(_opaque: *mut c_void, size: size_t) -> *mut c_void {
     let Some(total) = usize::try_from(size).ok().filter(|size| *size < GROWTH).map(|size| size + HEADER) else {
         return ptr::null_mut();
     };
@@ -197,7 +232,7 @@ unsafe fn class_at(block: *const c_void) -> usize {
     unsafe { header_at(header.cast_mut()).read() }
 }
 
-unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
+pub(super) unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
     if block.is_null() {
         return;
     }
@@ -218,7 +253,7 @@ unsafe extern "C" fn free(_opaque: *mut c_void, block: *mut c_void) {
     growth.free[class] = freed;
 }
 
-unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size_t) -> *mut c_void {
+pub(super) unsafe extern "C" fn realloc(opaque: *mut c_void, block: *mut c_void, size: size_t) -> *mut c_void {
     if block.is_null() {
         // SAFETY: as for malloc.
         return unsafe { malloc(opaque, size) };
@@ -245,33 +280,3 @@ unsafe extern "C" fn usable_size(block: *const c_void) -> size_t {
     // SAFETY: the engine asks only about what malloc gave it.
     (size_of_class(unsafe { class_at(block) }) - HEADER) as size_t
 }
-
-/// The host's own allocations come from the arena too: musl's allocator maps and unmaps memory for each larger one.
-#[cfg(not(test))]
-struct Heap;
-
-#[cfg(not(test))]
-// SAFETY: the functions keep the contract; a larger alignment than the arena's is not served.
-unsafe impl GlobalAlloc for Heap {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        if layout.align() > 16 {
-            return ptr::null_mut();
-        }
-        // SAFETY: as for the engine.
-        unsafe { malloc(ptr::null_mut(), layout.size() as size_t) }.cast()
-    }
-
-    unsafe fn dealloc(&self, block: *mut u8, _layout: Layout) {
-        // SAFETY: the block came from alloc.
-        unsafe { free(ptr::null_mut(), block.cast()) };
-    }
-
-    unsafe fn realloc(&self, block: *mut u8, _layout: Layout, size: usize) -> *mut u8 {
-        // SAFETY: the block came from alloc, with an alignment that every block has.
-        unsafe { realloc(ptr::null_mut(), block.cast(), size as size_t) }.cast()
-    }
-}
-
-#[cfg(not(test))]
-#[global_allocator]
-static HEAP: Heap = Heap;

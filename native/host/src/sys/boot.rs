@@ -3,6 +3,7 @@
 use super::{
     FAMILIES,
     arena::{self, Roots},
+    builtins,
     engine::{STACK, report},
     fd,
     modules::{self, Module},
@@ -17,8 +18,11 @@ use std::{
 /// How much is allocated before cycles are looked for.
 const GARBAGE: q::size_t = 16 << 20;
 
-/// The engine seeds Math.random, which nothing uses, and its hash tables with the time of day. The stored heap is to be the
-/// same in every build.
+/// What the engine takes its seeds from when it is made: a constant, because the stored heap is to be the same in every build. So
+/// the seeds are the same in every start, and nothing of the engine's interface sets them later. It does no harm: one is for
+/// Math.random, which nothing uses; the other is xored into the finished hash of a Map's key (quickjs.c, map_hash_key), so
+/// that keys which collide do so with any seed; names of properties are hashed without one. Keys of a stranger's choice come
+/// from config.json only, which is 3 MiB at most.
 #[unsafe(no_mangle)]
 extern "C" fn gettimeofday(time: *mut libc::timeval, _zone: *mut c_void) -> c_int {
     // SAFETY: the engine passes a struct of its own.
@@ -60,6 +64,8 @@ pub fn boot(program: &'static [Module], names: &[&str]) -> Option<Roots> {
     if names.len() > 1 {
         // SAFETY: the context is alive.
         roots.reg_exp = unsafe { add_reg_exp(context) };
+        // SAFETY: as above.
+        unsafe { builtins::make_all(context) };
     }
     for name in names {
         // SAFETY: the context is alive.
@@ -83,8 +89,9 @@ pub fn boot(program: &'static [Module], names: &[&str]) -> Option<Roots> {
     Some(roots)
 }
 
-/// How many shapes and atoms a command may add to those of the program.
-const SPARE: usize = 2000;
+/// How many atoms a command may add to those of the program, and half as many as shapes. Not more: an entry of a table is
+/// anywhere in it, and the wider it is, the more of its pages are touched.
+const SPARE: usize = 500;
 
 /// The engine's tables of shapes and atoms grow when they are full, and every shape is touched then, and copied from the
 /// binary: a hundred page faults. So they grow now, by as many as a command may need: each object is the prototype of the

@@ -101,7 +101,7 @@ fn open_standard() -> bool {
 /// # Safety
 /// To be called by the C library's start-up, with its arguments.
 #[must_use]
-pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *const *const c_char) -> c_int {
+pub unsafe fn start(modules: &'static [Module], argument_list: *const *const c_char) -> c_int {
     if !open_standard() {
         return 1;
     }
@@ -110,38 +110,40 @@ pub unsafe fn start(modules: &'static [Module], count: c_int, argument_list: *co
         eprintln!("tsrun: must not be set-user-ID or have file capabilities");
         return 1;
     }
-    // SAFETY: the C library vouches for both.
-    let args = unsafe { strings(argument_list, usize::try_from(count).unwrap_or(0)) };
+    // SAFETY: the C library vouches for it.
+    let args = unsafe { strings(argument_list) };
     if let (None, [_, option, heap, layout]) = (arena::roots(), args.as_slice())
         && option.as_str() == Some("--store-heap")
     {
         return store(modules, heap.as_str().unwrap_or_default(), layout.as_str().unwrap_or_default()).into();
     }
-    let env: Vec<Text> = std::env::vars_os()
-        .map(|(mut name, value)| {
-            name.push("=");
-            name.push(value);
-            Text::from(name)
-        })
-        .collect();
+    // SAFETY: the environment follows the arguments and their null: System V ABI, AMD64, "Process Initialization".
+    let environment = unsafe { argument_list.add(args.len() + 1) };
+    // SAFETY: as above.
+    let env = unsafe { strings(environment) };
     trace::begin(&env);
-    protect(&args, &env);
+    let entering = protect(&args, &env);
+    if arena::roots().is_some() {
+        arena::expect(entering);
+    }
     run(modules, args, env).into()
 }
 
 /// # Safety
-/// `list` must point to `count` strings that end in NUL.
-unsafe fn strings(list: *const *const c_char, count: usize) -> Vec<Text> {
-    (0..count)
-        .map(|index| {
-            // SAFETY: within the list.
-            let place = unsafe { list.add(index) };
-            // SAFETY: as above.
-            let text = unsafe { place.read() };
-            // SAFETY: the caller vouches for the strings.
-            Text::from(unsafe { CStr::from_ptr(text) })
-        })
-        .collect()
+/// `list` must point to strings that end in NUL, and then null.
+unsafe fn strings(list: *const *const c_char) -> Vec<Text> {
+    let mut texts = Vec::with_capacity(32);
+    loop {
+        // SAFETY: not beyond the null.
+        let place = unsafe { list.add(texts.len()) };
+        // SAFETY: as above.
+        let text = unsafe { place.read() };
+        if text.is_null() {
+            return texts;
+        }
+        // SAFETY: the caller vouches for the strings.
+        texts.push(Text::from(unsafe { CStr::from_ptr(text) }));
+    }
 }
 
 /// Makes `main` of a program.
@@ -153,9 +155,12 @@ macro_rules! entry {
         /// # Safety
         /// By nobody else.
         #[unsafe(no_mangle)]
-        pub unsafe extern "C" fn main(count: std::ffi::c_int, argv: *const *const std::ffi::c_char) -> std::ffi::c_int {
+        pub unsafe extern "C" fn main(
+            _count: std::ffi::c_int,
+            argv: *const *const std::ffi::c_char,
+        ) -> std::ffi::c_int {
             // SAFETY: the arguments are those of the C library.
-            unsafe { $crate::sys::engine::start($modules, count, argv) }
+            unsafe { $crate::sys::engine::start($modules, argv) }
         }
     };
 }

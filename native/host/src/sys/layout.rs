@@ -15,18 +15,27 @@ impl Lot {
     pub const NOWHERE: u32 = u32::MAX;
 }
 
-/// The bytes of a file of lots.
-#[must_use]
-pub fn write(lots: &[Lot]) -> Vec<u8> {
-    lots.iter().flat_map(|lot| [lot.offset.to_le_bytes(), lot.bytes.to_le_bytes()].concat()).collect()
+pub struct Layout {
+    /// How far the blocks reach that commands write to, and those that they touch at all.
+    pub written: u32,
+    pub warm: u32,
+    pub lots: Vec<Lot>,
 }
 
-#[must_use]
-pub fn read(file: &[u8]) -> Vec<Lot> {
-    let (numbers, _) = file.as_chunks::<4>();
-    let (pairs, _) = numbers.as_chunks::<2>();
-    pairs
-        .iter()
-        .map(|[offset, bytes]| Lot { offset: u32::from_le_bytes(*offset), bytes: u32::from_le_bytes(*bytes) })
-        .collect()
+impl Layout {
+    /// As a file has it: pairs of numbers.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let lots = self.lots.iter().map(|lot| [lot.offset, lot.bytes]);
+        [[self.written, self.warm]].into_iter().chain(lots).flatten().flat_map(u32::to_le_bytes).collect()
+    }
+
+    /// None where it is no layout.
+    #[must_use]
+    pub fn from_bytes(file: &[u8]) -> Option<Self> {
+        let (numbers, _) = file.as_chunks::<4>();
+        let mut pairs = numbers.chunks_exact(2).map(|pair| (u32::from_le_bytes(pair[0]), u32::from_le_bytes(pair[1])));
+        let (written, warm) = pairs.next()?;
+        Some(Self { written, warm, lots: pairs.map(|(offset, bytes)| Lot { offset, bytes }).collect() })
+    }
 }

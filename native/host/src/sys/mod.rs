@@ -4,6 +4,7 @@
 mod ahead;
 pub mod arena;
 pub mod boot;
+mod builtins;
 mod classes;
 mod contents;
 mod credentials;
@@ -12,6 +13,8 @@ pub(crate) mod errno;
 pub mod fd;
 mod files;
 mod filters;
+#[cfg(not(test))]
+mod heap;
 pub mod layout;
 pub mod modules;
 pub(crate) mod mounts;

@@ -4,7 +4,7 @@
 use super::{
     arena::{self, HEADER},
     boot::{self, boot},
-    layout::{self, Lot},
+    layout::{Layout, Lot},
     modules::Module,
 };
 use std::{
@@ -16,14 +16,14 @@ use std::{
     },
 };
 
-static LAYOUT: OnceLock<Vec<Lot>> = OnceLock::new();
+static LAYOUT: OnceLock<Layout> = OnceLock::new();
 /// The number of the next block.
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 static STRANGE: AtomicBool = AtomicBool::new(false);
 
 /// Where the layout wants the next block.
 fn place(bytes: usize) -> Option<NonNull<u8>> {
-    let lot = LAYOUT.get()?.get(NEXT.fetch_add(1, Relaxed)).filter(|lot| lot.bytes as usize == bytes);
+    let lot = LAYOUT.get()?.lots.get(NEXT.fetch_add(1, Relaxed)).filter(|lot| lot.bytes as usize == bytes);
     let Some(lot) = lot else {
         STRANGE.store(true, Relaxed);
         return None;
@@ -35,17 +35,18 @@ fn place(bytes: usize) -> Option<NonNull<u8>> {
 /// Gives the exit status.
 #[must_use]
 pub fn store(modules: &'static [Module], heap: &str, layout: &str) -> u8 {
-    match fs::read(layout) {
-        Ok(file) => LAYOUT.get_or_init(|| layout::read(&file)),
-        Err(error) => return fail(&format!("cannot read {layout}: {error}")),
+    let Some(layout) = fs::read(layout).ok().and_then(|file| Layout::from_bytes(&file)) else {
+        return fail(&format!("cannot read {layout}"));
     };
+    let layout = LAYOUT.get_or_init(|| layout);
     let names = boot::names(modules);
     arena::place_by(Some(place));
     if boot(modules, &names).is_none() {
         return 70;
     }
     arena::place_by(None);
-    if STRANGE.load(Relaxed) || Some(NEXT.load(Relaxed)) != LAYOUT.get().map(Vec::len) {
+    arena::set_reach(layout.written as usize, layout.warm as usize);
+    if STRANGE.load(Relaxed) || NEXT.load(Relaxed) != layout.lots.len() {
         return fail("the rehearsal was of another program: its blocks are not those of this one");
     }
     match fs::write(heap, arena::image()) {

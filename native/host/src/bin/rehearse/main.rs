@@ -1,8 +1,8 @@
-//! `tsrun-rehearse SCENARIOS.qbc LAYOUT`: learns where the blocks of the stored heap should lie. A start costs what it
+//! `tsrun-rehearse SCENARIOS.qbc [LAYOUT]`: learns where the blocks of the stored heap should lie. A start costs what it
 //! touches: each page that a command writes to is copied by the kernel, and again on both sides of a fork. So the program's top
 //! level runs with every block on pages of its own, commands are gone through in a small world (scripts/rehearsal), each in a
 //! process of its own, and what they write to is put together. No privileges are needed, and the same program makes
-//! the same layout on every machine.
+//! the same layout on every machine. Without LAYOUT the commands are only gone through, for scripts/hot-functions.ts.
 
 mod order;
 mod pages;
@@ -13,7 +13,6 @@ use tsrun_host::sys::{
     arena::{self, Roots},
     boot::{self, boot},
     engine::report,
-    layout,
     modules::{self, Module},
 };
 
@@ -34,8 +33,11 @@ fn main() -> ExitCode {
 }
 
 fn rehearse() -> Result<(), Box<dyn Error>> {
-    let [_, scenarios, out] = &env::args().collect::<Vec<_>>()[..] else {
-        return Err("usage: tsrun-rehearse SCENARIOS.qbc LAYOUT".into());
+    let args: Vec<String> = env::args().collect();
+    let (scenarios, out) = match &args[..] {
+        [_, scenarios] => (scenarios, None),
+        [_, scenarios, out] => (scenarios, Some(out)),
+        _ => return Err("usage: tsrun-rehearse SCENARIOS.qbc [LAYOUT]".into()),
     };
     let code: &'static [u8] = fs::read(scenarios)?.leak();
     let modules: &'static [Module] = [MODULES, &[("scenarios", code)]].concat().leak();
@@ -47,22 +49,26 @@ fn rehearse() -> Result<(), Box<dyn Error>> {
     // SAFETY: the context is alive.
     let stage = unsafe { modules::import(roots.context, "scenarios") };
     let mut index = 0;
-    while index < MOST && in_child(|| scenario(&roots, stage, index))? {
+    while index < MOST && in_child(|| scenario(&roots, stage, index, out.is_some()))? {
         index += 1;
     }
-    fs::write(out, layout::write(&order::lots(pages::blocks())?))?;
+    if let Some(out) = out {
+        fs::write(out, order::layout(pages::blocks())?.to_bytes())?;
+    }
     Ok(())
 }
 
 /// Whether there is such a scenario; it ended as it should then.
-fn scenario(roots: &Roots, stage: q::JSValue, index: u32) -> Result<bool, Box<dyn Error>> {
+fn scenario(roots: &Roots, stage: q::JSValue, index: u32, watched: bool) -> Result<bool, Box<dyn Error>> {
     let number = q::JS_MKVAL(q::JS_TAG_INT, index.cast_signed());
     // SAFETY: a boolean's value is its integer.
     if unsafe { q::JS_VALUE_GET_INT(call(roots, stage, c"prepare", &mut [roots.native, number])?) } == 0 {
         return Ok(false);
     }
-    pages::watch(index)?;
-    let played = call(roots, stage, c"play", &mut [roots.main]);
+    if watched {
+        pages::watch(index)?;
+    }
+    let played = call(roots, stage, c"play", &mut [roots.main, roots.native]);
     pages::rest()?;
     played.map(|_| true)
 }
