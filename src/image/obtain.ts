@@ -5,7 +5,16 @@ import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
 import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
 import { parseReference } from "./reference.ts";
-import { findRecord, listRecords, makeStore, readBlob, readNamed, type ImageRecord, type Store } from "./store.ts";
+import {
+  findRecord,
+  isThere,
+  listRecords,
+  makeStore,
+  readBlob,
+  readNamed,
+  type ImageRecord,
+  type Store,
+} from "./store.ts";
 import { parseOutside, type Place } from "./transport.ts";
 import { Worker } from "./worker.ts";
 
@@ -24,6 +33,12 @@ export function obtainImage({ sys, env }: Context, store: Store, text: string): 
 
 function describe(store: Store, record: ImageRecord): Obtained {
   try {
+    const missing = record.lower.find((lower) => !isThere(store, `${store.path}/${lower}`));
+    if (missing !== undefined)
+      throw new Failure(
+        `${missing.slice(0, missing.lastIndexOf("/"))} of image ${hexOf(record.id)} is not in the store ` +
+          "(load the image again, and what is missing is made anew)",
+      );
     return { record, config: parseImageConfig(readBlob(store, record.id)) };
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "SpecError") throw error;
@@ -39,7 +54,9 @@ function findLoaded(store: Store, worker: Worker, place: Place): Obtained | unde
   if (image === undefined || others.length > 0) throw severalImages(place, opened);
   const [name] = namesOf(image, place, undefined);
   const record = name === undefined ? unnamed(store, image.id) : readNamed(store, parseReference(name));
-  return record?.id === image.id ? { record, config: image.config } : undefined;
+  if (record?.id !== image.id) return undefined;
+  const isWhole = record.lower.every((lower) => isThere(store, `${store.path}/${lower}`));
+  return isWhole ? { record, config: image.config } : undefined;
 }
 
 function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
@@ -47,7 +64,7 @@ function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
 }
 
 function loadOne(store: Store, worker: Worker, place: Place): Obtained {
-  const [loaded] = loadImages(store, worker, place, undefined);
+  const [loaded] = loadImages(store, worker, place, {});
   if (loaded === undefined) throw new Failure(`there is no image in ${place.path}`);
   return loaded;
 }
