@@ -47,7 +47,6 @@ export function run(context: Context, parsed: Parsed): number {
   });
   sys.phase("start: wait for execve");
   begin(sys, executed, parsed, atOnce);
-  executed.cgroup[Symbol.dispose]();
   sys.phase("wait for the end");
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals, input: true });

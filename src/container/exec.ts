@@ -42,8 +42,6 @@ export interface Executed {
   readonly pidfd: Fd;
   readonly channel: Fd;
   readonly terminal: Fd | undefined;
-  /** To be closed when the process has begun: the end of a detached mount takes the kernel long. */
-  readonly cgroup: Fd;
 }
 
 /**
@@ -66,6 +64,7 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   sys.phase(made.pid === 0 ? "join the namespaces" : "limits");
   if (made.pid === 0) {
     channel[Symbol.dispose]();
+    cgroup[Symbol.dispose]();
     const keyring = state.newKeyring ? state.id : undefined;
     runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, keyring });
   }
@@ -76,12 +75,14 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
-    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined, cgroup };
+    // The end of a detached mount takes the kernel long, so it comes with this end of the two, which the child does not wait for.
+    cgroup[Symbol.dispose]();
+    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined };
     sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
     parent.expect("ready");
-    return { pid: made.pid, pidfd, channel: channel.take(), terminal, cgroup };
+    return { pid: made.pid, pidfd, channel: channel.take(), terminal };
   } catch (error) {
     sys.pidfdSendSignal(pidfd, SIGKILL);
     sys.wait(made.pid, true);
@@ -108,7 +109,6 @@ function openInit(sys: Sys, state: State): Fd {
 
 interface Cloned {
   readonly made: ReturnType<Sys["clone3"]>;
-  /** The child's is closed by execve. */
   readonly cgroup: Fd;
 }
 
@@ -160,7 +160,8 @@ function live(
   { process, seccomp, filter, channel, target, namespaces, keyring, preserveFds, atOnce }: Inside,
 ): never {
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
-  sys.resetSignals();
+  // What they do is the default since the parent's first moment.
+  sys.unblockSignals();
   attempt("join the container's namespaces", () => sys.setns(target, namespaces | CLONE_NEWNS));
   if (namespaces % 0x20000000 >= 0x10000000) {
     sys.setresgid(0);

@@ -176,7 +176,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   beginInside: NOTHING,
   takeSibling: NOTHING,
   dieWithParent: NOTHING,
-  resetSignals: NOTHING,
+  unblockSignals: NOTHING,
   joinNamespaces: objectOf({ namespaces: TEXTS }),
   sayIdMaps: NOTHING,
   writeIdMaps: objectOf({ uidMappings: listOf(MAPPING), gidMappings: listOf(MAPPING) }),

@@ -127,6 +127,7 @@ export class Worker implements Disposable {
     errors[Symbol.dispose]();
     this.#sys.wait(pid, true);
     pidfd[Symbol.dispose]();
+    this.#sys.resetSignals(); // A container must not ignore SIGPIPE.
   }
 
   #write(line: string): void {

@@ -198,6 +198,8 @@ export interface Native {
   readSignal(fd: Fd): number;
   /** Every signal to its default, none blocked: what the kernel gives to a program that nobody started. */
   resetSignals(): void;
+  /** `sigprocmask(2)`: no signal is blocked any more. */
+  unblockSignals(): void;
   /** `signal(2)` SIG_IGN. */
   ignoreSignal(signal: number): void;
   /** `poll(2)`: waits until one of `fds` can be read (or written, where its entry in `events` says POLLOUT); gives

@@ -17,6 +17,16 @@ function runOnTerminal(box: Box, script: string, program: string): Result {
   return inShell(box, script, box.command("run", "--bundle", box.bundle(program, onTerminal), box.id()));
 }
 
+test("what the caller ignores or blocks the process does not, nor does one of exec", [], (box) => {
+  const script = "trap '' TERM PIPE CHLD USR1; exec \"$@\"";
+  const bundle = box.bundle(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]);
+  const nothing = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+  assert.equal(inShell(box, script, box.command("run", "--bundle", bundle, box.id())).stdout, nothing);
+  const { id } = box.started(["sleep", "1000"]);
+  const command = box.command("exec", id, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status");
+  assert.equal(inShell(box, script, command).stdout, nothing);
+});
+
 test(
   "what a terminal shows is complete, where the caller's stdout is non-blocking and read late",
   ["tool:python3"],

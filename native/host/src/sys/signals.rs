@@ -64,6 +64,11 @@ calls! {
         set_mask(0)
     }
 
+    /// `sigprocmask(2)`: no signal is blocked any more.
+    fn unblockSignals() -> () {
+        set_mask(0)
+    }
+
     /// `signal(2)` SIG_IGN.
     fn ignoreSignal(signal: i32) -> () {
         // SAFETY: SIG_IGN is no function of ours.
