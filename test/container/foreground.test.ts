@@ -18,13 +18,13 @@ function runOnTerminal(box: Box, script: string, program: string): Result {
 }
 
 test("what the caller ignores or blocks the process does not, nor does one of exec", [], (box) => {
-  const script = "trap '' TERM PIPE CHLD USR1; exec \"$@\"";
-  const bundle = box.bundle(["grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"]);
+  const ignoring = "trap '' TERM PIPE CHLD USR1; exec \"$@\"";
+  const shows = ["/bin/busybox", "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
   const nothing = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
-  assert.equal(inShell(box, script, box.command("run", "--bundle", bundle, box.id())).stdout, nothing);
-  const { id } = box.started(["sleep", "1000"]);
-  const command = box.command("exec", id, "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status");
-  assert.equal(inShell(box, script, command).stdout, nothing);
+  const id = box.id();
+  assert.equal(inShell(box, ignoring, box.command("run", "--bundle", box.bundle(shows), id)).stdout, nothing);
+  const { id: running } = box.started(["sleep", "1000"]);
+  assert.equal(inShell(box, ignoring, box.command("exec", running, ...shows)).stdout, nothing);
 });
 
 test(

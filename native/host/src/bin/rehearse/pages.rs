@@ -114,8 +114,10 @@ fn protect(first: usize, count: usize, protection: c_int) -> Result<()> {
 
 /// The handler of SIGSEGV: notes the access and opens the page for it. Any other fault is a crash.
 unsafe extern "C" fn noticed(_: c_int, info: *const siginfo_t, context: *const libc::ucontext_t) {
-    // SAFETY: the kernel passes both; a SIGSEGV has an address.
-    let address = unsafe { (*info).si_addr() };
+    // SAFETY: the kernel passes both.
+    let info = unsafe { &*info };
+    // SAFETY: a SIGSEGV has an address.
+    let address = unsafe { info.si_addr() };
     // SAFETY: as above.
     let error = unsafe { (*context).uc_mcontext.gregs[libc::REG_ERR as usize] };
     // Bit 1 says that it was a write: Intel's manual, volume 3, "Page-Fault Exception".
