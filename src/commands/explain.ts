@@ -166,7 +166,6 @@ function probeOrAssume(sys: Sys, notes: string[]): Facts {
       cgroupMount: "/sys/fs/cgroup",
       ownCgroup: "/",
       controllers: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"],
-      boundingSet: (1n << 41n) - 1n,
     };
   }
 }

@@ -103,7 +103,6 @@ const FACTS = objectOf({
   cgroupMount: TEXT,
   ownCgroup: TEXT,
   controllers: TEXTS,
-  boundingSet: LONG,
 });
 
 /** What `with` is, by verb. */
