@@ -1,6 +1,6 @@
 /** What is rehearsed: every command that callers of a runtime wait for, as it goes when nothing is wrong. */
 import type { State } from "../../src/container/state.ts";
-import { keyOf, store } from "../../src/mechanisms/seccomp-cache.ts";
+import { store } from "../../src/mechanisms/seccomp-cache.ts";
 import type { main } from "../../src/main.ts";
 import type { Sys } from "../../src/sys/sys.ts";
 import { BARE, DOCKER_LIKE } from "./configs.ts";
@@ -160,7 +160,7 @@ export function prepare(native: Sys, index: number): boolean {
   }
   const world = new World(native, scenario.setting);
   const [, profile] = native.cutJson(DOCKER_LIKE, ["linux", "seccomp"]) ?? [];
-  store(world.sys, "/run/tsrun", keyOf(profile ?? "", "x86_64"), { flags: 4, program: FILTER });
+  store(world.sys, "/run/tsrun", { profile: profile ?? "", machine: "x86_64" }, { flags: 4, program: FILTER });
   current = { scenario, world };
   return true;
 }

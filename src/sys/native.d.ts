@@ -74,7 +74,7 @@ export interface Native {
   sameText(bytes: Uint8Array, text: string): boolean;
   /** The UTF-8 of a text. */
   bytesOf(text: string): Uint8Array;
-  /** FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody. */
+  /** A hash of a text, 64 bits in hexadecimal: for a file's name, not against anybody. FNV-1a, but of words of eight bytes. */
   hashText(text: string): string;
   /** One `read(2)` of at most `limit` bytes; empty at the end. */
   readSome(fd: Fd, limit: number): Uint8Array;
