@@ -49,7 +49,7 @@ impl Borrowed {
         // SAFETY: the caller vouches for both; `length` is ours.
         let text = unsafe { q::JS_ToCStringLen(context, (&raw mut length).cast(), value) };
         let length = usize::try_from(length).unwrap_or(0);
-        (!text.is_null()).then_some(Self { context, text, length })
+        (!text.is_null()).then(|| Self { context, text, length })
     }
 
     #[must_use]
