@@ -55,12 +55,8 @@ export interface Held extends Disposable {
 export function makeContainerDirectory(sys: Sys, root: string, id: string): Fd {
   checkId(id);
   attempt(`make the state directory ${root}`, () => makeDirectories(sys, root, 0o700));
-  try {
-    sys.mkdirat(null, `${root}/${id}`, 0o711);
-  } catch (error) {
-    if (isErrno(error, "EEXIST")) throw exists(id);
-    throw new Failure(`cannot make ${root}/${id}`, error);
-  }
+  const made = attempt(`make ${root}/${id}`, () => sys.mkdirIfNone(null, `${root}/${id}`, 0o711));
+  if (!made) throw exists(id);
   return claim(sys, `${root}/${id}`, id);
 }
 

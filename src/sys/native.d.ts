@@ -22,6 +22,8 @@ export interface Native {
   openat2IfAny(dir: Fd | null, path: string, flags: number, resolve: number): Fd | undefined;
   /** `mkdirat(2)`. */
   mkdirat(dir: Fd | null, path: string, mode: number): void;
+  /** As mkdirat; says whether nothing was there before. */
+  mkdirIfNone(dir: Fd | null, path: string, mode: number): boolean;
   /** `mknodat(2)`; `mode` holds the type too. */
   mknodat(dir: Fd | null, path: string, mode: number, major: number, minor: number): void;
   /** `symlinkat(2)`. */
@@ -125,7 +127,7 @@ export interface Native {
   /** `clone3(2)` as fork: both sides go on from here, with a heap each. `flags` is CLONE_*; CLONE_PIDFD is added. With
    * `cgroup` the child begins its life there (CLONE_INTO_CGROUP). The child gets pid 0. */
   clone3(flags: number, cgroup: readonly Fd[]): { readonly pid: number; readonly pidfd: Fd[] };
-  /** `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks. */
+  /** `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks, and no child at all is none that has ended. */
   wait(pid: number, block: boolean): { readonly pid: number; readonly code: number; readonly signal: number };
   /** `pidfd_open(2)`. */
   pidfdOpen(pid: number): Fd;
