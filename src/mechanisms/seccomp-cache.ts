@@ -38,6 +38,14 @@ function nameOf(sys: Sys, { profile, machine }: Key): string {
 
 /** The filter of a key that was stored before. Anything that is wrong with the cache is as good as no entry. */
 export function lookUp(sys: Sys, root: string, key: Key): Entry | undefined {
+  try {
+    return read(sys, root, key);
+  } catch {
+    return undefined;
+  }
+}
+
+function read(sys: Sys, root: string, key: Key): Entry | undefined {
   const opened = sys.openIfAny(null, `${root}/${CACHE_FOLDER}`, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
   if (opened === undefined) return undefined;
   using folder = opened;
