@@ -68,15 +68,23 @@ function tagged(text: string): string {
   return canonical({ ...reference, digest: undefined });
 }
 
-interface Order {
-  readonly image: Found;
+interface Order extends Named {
   readonly source: Opened["source"];
+}
+
+/** An image whose layers are in the store, and what it is to be called. */
+interface Named {
+  readonly image: Found;
   readonly names: readonly (string | undefined)[];
 }
 
-/** Gives the image's records, one for each of its names. */
-function storeImage(store: Store, worker: Worker, { image, source, names }: Order): Loaded[] {
-  unpackMissing(store, worker, { image, source, names });
+function storeImage(store: Store, worker: Worker, order: Order): Loaded[] {
+  unpackMissing(store, worker, order);
+  return recordImage(store, worker, order);
+}
+
+/** Gives the image's records, one for each of its names; its layers are there. Under the store's lock. */
+export function recordImage(store: Store, worker: Worker, { image, names }: Named): Loaded[] {
   const { lower, size } = stackLayers(store, worker, image.id, image.config.diffIds);
   writeBlob(store, image.id, image.configText);
   if (image.manifest !== undefined) writeBlob(store, image.manifest.digest, image.manifest.text);

@@ -49,6 +49,29 @@ export function choosePlatform<T extends { readonly platform: Platform | undefin
   );
 }
 
+/** The entry for `wanted`, whose variant may be left out. Throws a Failure that lists what there is. */
+export function chooseNamed<T extends { readonly platform: Platform | undefined }>(
+  entries: readonly T[],
+  wanted: Platform,
+): T {
+  const fitting = entries.filter(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  );
+  const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant);
+  const best = exact ?? (wanted.variant === "" ? fitting[0] : undefined);
+  if (best !== undefined) return best;
+  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(entries) || "nothing"}`);
+}
+
+/** "linux/arm64/v8", or "arm64" alone. Throws a Failure. */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split("/");
+  const [os = "", architecture = "", variant = ""] = parts.length === 1 ? ["linux", ...parts] : parts;
+  if (parts.length > 3 || parts.includes(""))
+    throw new Failure(`--platform must be OS/ARCHITECTURE[/VARIANT]: current value is ${JSON.stringify(text)}`);
+  return { os, architecture, variant };
+}
+
 function listed(entries: readonly { readonly platform: Platform | undefined }[]): string {
   const names = entries.map(({ platform }) => (platform === undefined ? "an unknown platform" : nameOf(platform)));
   return [...new Set(names)].slice(0, 20).join(", ");

@@ -12,7 +12,7 @@ import type { Overlay } from "../spec/spec.ts";
 import { absolutePath, option, type Context, type Parsed } from "../commands/context.ts";
 import { makeContainerFiles, newContainerPath, writeFile } from "./containers.ts";
 import { nameFiles } from "./names.ts";
-import { obtainImage, stillNamed, type Obtained } from "./obtain.ts";
+import { obtainImage, parsePullPolicy, stillNamed, type Obtained } from "./obtain.ts";
 import { parseOptions, type Options } from "./options.ts";
 import { asMachine, nameOf, runsOn } from "./platform.ts";
 import { parseProfile } from "./seccomp-profile.ts";
@@ -49,7 +49,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   if (sys.statxIfAny(null, `${globals.root}/${id}`, 0) !== undefined)
     throw new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
   const store: Store = { sys, path: globals.store };
-  const image = obtainImage(context, store, option(parsed, "image") ?? "");
+  const image = obtainImage(context, store, option(parsed, "image") ?? "", parsePullPolicy(option(parsed, "pull")));
   const { release, machine: word } = sys.uname();
   const machine = asMachine(word);
   const { platform, process } = image.config;

@@ -5,6 +5,7 @@ import { openDirectory } from "../sys/files.ts";
 import { lookAtContainers, type Used } from "./containers.ts";
 import { hexOf, pathOfDigest } from "./digest.ts";
 import { listRecords, namesIn, type Store } from "./store.ts";
+import { lookAtPulls } from "./pulls.ts";
 import type { Worker } from "./worker.ts";
 
 /** How the worker calls a directory in the making, and replaceFile a file. */
@@ -12,9 +13,13 @@ const UNFINISHED = ".";
 
 /** Removes what interrupted commands have left. */
 export function sweepLeftovers(store: Store, worker: Worker): void {
-  for (const folder of ["layers", "stacks"]) {
+  const pulls = lookAtPulls(store);
+  // A pull makes its layers without the lock.
+  for (const folder of pulls.alive ? ["stacks"] : ["layers", "stacks"]) {
     for (const name of namesIn(store, folder)) if (name.startsWith(UNFINISHED)) discard(store, `${folder}/${name}`);
   }
+  for (const name of namesIn(store, "downloads"))
+    if (!pulls.downloads.has(name)) store.sys.unlinkIfAny(null, `${store.path}/downloads/${name}`, 0);
   for (const token of lookAtContainers(store).abandoned) discard(store, `containers/${token}`);
   emptyTrash(store, worker);
 }
@@ -23,10 +28,14 @@ export function sweepLeftovers(store: Store, worker: Worker): void {
 export function sweepUnused(store: Store, worker: Worker): void {
   const images = inUse(store);
   if (images === undefined) return;
-  const folders = new Set(images.flatMap(({ lower }) => lower.map((path) => path.slice(0, path.lastIndexOf("/")))));
+  const pulls = lookAtPulls(store);
+  const folders = new Set([
+    ...images.flatMap(({ lower }) => lower.map((path) => path.slice(0, path.lastIndexOf("/")))),
+    ...[...pulls.layers].map((name) => `layers/${name}`),
+  ]);
   for (const folder of ["layers", "stacks"]) {
     for (const name of namesIn(store, folder))
-      if (!folders.has(`${folder}/${name}`)) discard(store, `${folder}/${name}`);
+      if (!folders.has(`${folder}/${name}`) && !name.startsWith(UNFINISHED)) discard(store, `${folder}/${name}`);
   }
   const blobs = new Set(
     images.flatMap(({ id, manifest }) => [id, ...(manifest === undefined ? [] : [manifest])]).map(pathOfDigest),

@@ -19,7 +19,7 @@ export function unpackImage(context: Context, image: string, destination: string
     if (sys.statxIfAny(null, `${destination}/${name}`, 0) !== undefined)
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
-  const { record, config } = obtainImage(context, store, image);
+  const { record, config } = obtainImage(context, store, image, "never");
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });
   const layers = record.lower.map((lower) => `${store.path}/${lower.slice(0, lower.lastIndexOf("/"))}`).toReversed();
   const text = toConfig({ ...config, process: { ...config.process, volumes: [] } }, options, {

@@ -5,6 +5,8 @@ import { startPiped, type Piped } from "../sys/spawn.ts";
 import type { Sys } from "../sys/sys.ts";
 import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
+import type { JsonObject } from "../spec/reader.ts";
+import type { Network } from "./network.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 
 /** Where an image comes from, as the worker is told. */
@@ -28,6 +30,34 @@ interface FromSource {
   readonly scratch: string;
 }
 
+/** A request to a registry or a token service. */
+export interface FetchOrder {
+  readonly method?: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Goes to the origin of `url` only. */
+  readonly authorization?: string;
+  readonly body?: string;
+  readonly limit: number;
+  readonly digest?: string;
+  readonly attempts?: number;
+}
+
+/** Layers to be pulled. */
+export interface PullOrder {
+  readonly authorization?: string;
+  readonly renewal?: FetchOrder;
+  readonly threads: number;
+  readonly layers: readonly {
+    readonly url: string;
+    readonly digest: string;
+    readonly size: number;
+    readonly diffId: string;
+    readonly dest: string;
+    readonly spool: string;
+  }[];
+}
+
 /** What the worker can be asked, and what it answers. */
 export interface Requests {
   read: {
@@ -42,7 +72,25 @@ export interface Requests {
   stack: { in: { layers: readonly string[]; dest: string }; out: { needed: boolean } };
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
   remove: { in: { path: string }; out: object };
+  fetch: {
+    in: { network: Network; ask: FetchOrder };
+    out: {
+      readonly status: number;
+      readonly headers: readonly (readonly [name: string, value: string])[];
+      readonly text: string;
+      readonly digest: string;
+      readonly size: number;
+    };
+  };
+  pull: {
+    in: { network: Network; ask: PullOrder };
+    out: { readonly layers: readonly { readonly existed: boolean; readonly resumed: number }[] };
+  };
+  toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }
+
+/** The answer of a registry or a token service. */
+export type FetchAnswer = Requests["fetch"]["out"];
 
 /** What is also in `layer.json` beside an unpacked layer. */
 export interface UnpackedLayer {
@@ -53,12 +101,10 @@ export interface UnpackedLayer {
   readonly opaqueRoot: boolean;
 }
 
-/** So much of a layer has been read. */
-export interface Progress {
-  readonly layer: number;
-  readonly bytes: number;
-  readonly total: number;
-}
+/** So much of a layer has been read, or something else about it is worth a word: "retry", "waiting". */
+export type LayerEvent =
+  | { readonly event: "progress"; readonly layer: number; readonly bytes: number; readonly total: number }
+  | { readonly event: "note"; readonly layer: number; readonly what: string; readonly reason: string };
 
 /** What is said of a request: progress, its result, or why it failed. */
 interface Event {
@@ -69,7 +115,7 @@ interface Event {
 }
 
 /** A refusal of the worker's; `kind` is what may be decided on. */
-class WorkerFailure extends Failure {
+export class WorkerFailure extends Failure {
   readonly kind: string;
 
   constructor(message: string, kind: string) {
@@ -107,14 +153,14 @@ export class Worker implements Disposable {
   ask<Name extends keyof Requests>(
     name: Name,
     request: Requests[Name]["in"],
-    onProgress?: (progress: Progress) => void,
+    listen?: (event: LayerEvent) => void,
   ): Requests[Name]["out"] {
     const id = ++this.#number;
     this.#write(`${JSON.stringify({ id, do: name, ...request })}\n`);
     for (;;) {
-      const event = JSON.parse(decodeUtf8(this.#line())) as Event & Progress & Requests[Name]["out"];
+      const event = JSON.parse(decodeUtf8(this.#line())) as Event & Requests[Name]["out"];
       if (event.id !== id) throw new Failure(`${PROGRAM} answers request ${event.id} and not ${id}`);
-      if (event.event === "progress") onProgress?.(event);
+      if (event.event === "progress" || event.event === "note") listen?.(event as unknown as LayerEvent);
       else if (event.event === "result") return event;
       else throw new WorkerFailure(lowerFirst(event.message ?? "the worker failed"), event.kind ?? "io");
     }

@@ -19,6 +19,14 @@ pub enum Kind {
     Unsafe,
     /// The member is not in the source.
     NotFound,
+    /// The other side cannot be reached, or has fallen silent.
+    Network,
+    /// The other side does not speak TLS.
+    Plain,
+    /// The other side cannot prove who it is.
+    Certificate,
+    /// The other side refuses.
+    Refused,
 }
 
 /// A failure, ready to be printed.

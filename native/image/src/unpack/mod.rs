@@ -95,7 +95,7 @@ impl Shared<'_> {
         while let Some(task) = self.next() {
             let (number, total) = (task.number, task.extent.size);
             let progress = |bytes| self.reporter.progress(number, bytes, total);
-            let unpacked = layer::unpack(task.order, task.extent, self.limits, &self.stop, &progress);
+            let unpacked = layer::unpack(task.order, Box::new(task.extent), self.limits, &self.stop, &progress);
             let Ok(mut done) = self.done.lock() else { return };
             match unpacked {
                 Ok(layer) => done.unpacked.push((number, layer)),
