@@ -2,7 +2,7 @@
 import { isSet, option, print, variable, type Context, type Parsed } from "./commands/context.ts";
 import { UnknownCommand, Usage } from "./commands/errors.ts";
 import { globalsOf } from "./commands/globals.ts";
-import { IMAGE_FLAGS } from "./commands/image-table.ts";
+import { IMAGE_FLAGS } from "./commands/image-flags.ts";
 import { Log, PLAIN } from "./commands/log.ts";
 import { countsOf, parseArguments } from "./commands/parse.ts";
 import { secure } from "./commands/secure.ts";

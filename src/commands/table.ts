@@ -1,6 +1,7 @@
 /** Every command: its options, operands and words. Parsing, help and completion all come from here. */
 import type { Modules } from "../sys/modules.ts";
-import { IMAGE_COMMANDS, IMAGE_FLAGS } from "./image-table.ts";
+import { IMAGE_FLAGS } from "./image-flags.ts";
+import { IMAGE_COMMANDS } from "./image-table.ts";
 
 export interface Flag {
   readonly name: string;
@@ -11,8 +12,8 @@ export interface Flag {
   /** Its value is a whole number, from 0 on. */
   readonly count?: true;
   readonly hidden?: true;
-  /** Known, and not done yet: to give it a value is an error. */
-  readonly refused?: true;
+  /** Known, and not done: to give it a value is an error. Perhaps with the reason. */
+  readonly refused?: true | string;
 }
 
 /** Modules with a `run`. */

@@ -1,0 +1,114 @@
+/** A container's own files come into being: its bundle, what it will write to, and what it will find of its names. */
+import { AT_EMPTY_PATH, O_DIRECTORY, O_RDONLY, O_RDWR } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { attempt, Failure } from "../sys/failure.ts";
+import { openDirectory, statOf } from "../sys/files.ts";
+import { openIn } from "../sys/root.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { CONFIG_FILE } from "../container/paths.ts";
+import { copyTree } from "../mechanisms/copy-up.ts";
+import type { Overlay } from "../spec/spec.ts";
+import { makeContainerFiles, writeFile } from "./containers.ts";
+import type { UsedVolume } from "./mounts.ts";
+import { stillNamed, type Obtained } from "./obtain.ts";
+import type { Options } from "./flags/options.ts";
+import type { Store } from "./store.ts";
+import { openView } from "./view.ts";
+
+/** What the files are made from. */
+export interface Files {
+  readonly image: Obtained;
+  readonly options: Options;
+  readonly owner: { readonly root: string; readonly container: string };
+  readonly owned: string;
+  readonly overlay: Overlay;
+  /** config.json. */
+  readonly text: string;
+  /** By their names in /etc: what they say. */
+  readonly etc: ReadonlyMap<string, string>;
+  readonly volumes: readonly UsedVolume[];
+}
+
+/** Throws a Failure; nothing is left then. */
+export function makeFiles(store: Store, files: Files): void {
+  const { sys } = store;
+  const { image, owned, options, overlay } = files;
+  makeContainerFiles(store, owned, image.record, files.owner);
+  try {
+    // Whoever takes the name away now sees that the image is in use; if it is gone already, its layers may be too.
+    if (!stillNamed(store, image.record)) throw new Failure("the image was removed or replaced meanwhile");
+    attempt(`make the files of the container in ${owned}`, () => {
+      using folder = openDirectory(sys, null, owned);
+      for (const name of ["rootfs", "work"]) sys.mkdirat(folder, name, 0o700);
+      using top = openDirectory(sys, null, overlay.lower[0] ?? "");
+      makeLike(sys, folder, "upper", top)[Symbol.dispose]();
+      makeVolumes(sys, folder, files);
+      makeEtc(sys, folder, files.etc);
+      writeFile(sys, folder, CONFIG_FILE, { text: files.text, mode: 0o600 });
+    });
+    if (!options.interactive && !options.terminal) emptyInput(sys);
+  } catch (error) {
+    sys.removeTree(null, owned);
+    throw error;
+  }
+}
+
+/** A new directory with the mode and owner of another: overlayfs shows the upper root's as the root's. */
+function makeLike(sys: Sys, parent: Fd, name: string, model: Fd): Fd {
+  const { mode, uid, gid } = statOf(sys, model);
+  sys.mkdirat(parent, name, 0o700);
+  const made = sys.openat(parent, name, O_RDONLY | O_DIRECTORY, 0);
+  sys.fchownat(made, "", uid, gid, AT_EMPTY_PATH);
+  sys.fchmod(made, mode & 0o7777);
+  return made;
+}
+
+function makeEtc(sys: Sys, folder: Fd, files: ReadonlyMap<string, string>): void {
+  sys.mkdirat(folder, "etc", 0o755);
+  using etc = openDirectory(sys, folder, "etc");
+  for (const [name, text] of files) writeFile(sys, etc, name, { text, mode: 0o644 });
+}
+
+/** The container's own volumes. One begins with what the image has in its place. */
+function makeVolumes(sys: Sys, folder: Fd, { overlay, volumes }: Files): void {
+  const own = volumes.filter(({ name }) => name === "");
+  if (own.length === 0) return;
+  sys.mkdirat(folder, "volumes", 0o700);
+  using parent = openDirectory(sys, folder, "volumes");
+  using view = openView(sys, overlay.lower);
+  for (const [index, { destination, copy }] of own.entries()) {
+    const name = String(index);
+    using model = directoryIn(sys, view, destination);
+    if (model === undefined) {
+      sys.mkdirat(parent, name, 0o755);
+      continue;
+    }
+    using made = makeLike(sys, parent, name, model);
+    if (copy) copyVolume(sys, destination, model, made);
+  }
+}
+
+function copyVolume(sys: Sys, destination: string, from: Fd, to: Fd): void {
+  try {
+    copyTree(sys, from, to);
+  } catch (cause) {
+    const hint = `mount something there to go without, as in --tmpfs ${destination}`;
+    throw new Failure(`cannot copy what the image has in its volume ${destination}`, cause, hint);
+  }
+}
+
+/** Links of the image lead nowhere but into the image. */
+function directoryIn(sys: Sys, view: Fd, path: string): Fd | undefined {
+  try {
+    return openIn(sys, view, path, O_RDONLY | O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+/** Without --interactive the process has nothing to read. */
+function emptyInput(sys: Sys): void {
+  using nothing = sys.openat(null, "/dev/null", O_RDWR, 0);
+  sys.duplicateTo(nothing, 0);
+}
