@@ -2,6 +2,7 @@
 import type { Modules } from "../sys/modules.ts";
 import { IMAGE_FLAGS } from "./image-flags.ts";
 import { IMAGE_COMMANDS } from "./image-table.ts";
+import { VOLUME_COMMANDS } from "./volume-table.ts";
 
 export interface Flag {
   readonly name: string;
@@ -209,6 +210,7 @@ export const COMMANDS: readonly Command[] = [
     flags: [],
   },
   ...IMAGE_COMMANDS,
+  ...VOLUME_COMMANDS,
   {
     name: "help",
     alias: "h",

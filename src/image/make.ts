@@ -1,25 +1,24 @@
 /** A container's own files come into being: its bundle, what it will write to, and what it will find of its names. */
 import { AT_EMPTY_PATH, O_DIRECTORY, O_RDONLY, O_RDWR } from "../sys/constants.ts";
-import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { openDirectory, statOf } from "../sys/files.ts";
-import { openIn } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
-import { copyTree } from "../mechanisms/copy-up.ts";
 import type { Overlay } from "../spec/spec.ts";
-import { makeContainerFiles, writeFile } from "./containers.ts";
+import { makeContainerFiles, writeFile, type Owner } from "./containers.ts";
+import { fillVolume } from "./fill.ts";
 import type { UsedVolume } from "./mounts.ts";
 import { stillNamed, type Obtained } from "./obtain.ts";
 import type { Options } from "./flags/options.ts";
 import type { Store } from "./store.ts";
 import { openView } from "./view.ts";
+import { lockVolumes, makeVolume } from "./volumes.ts";
 
 /** What the files are made from. */
 export interface Files {
   readonly image: Obtained;
   readonly options: Options;
-  readonly owner: { readonly root: string; readonly container: string };
+  readonly owner: Owner;
   readonly owned: string;
   readonly overlay: Overlay;
   /** config.json. */
@@ -27,6 +26,8 @@ export interface Files {
   /** By their names in /etc: what they say. */
   readonly etc: ReadonlyMap<string, string>;
   readonly volumes: readonly UsedVolume[];
+  /** The caller's, by which the worker is found. */
+  readonly env: readonly string[];
 }
 
 /** Throws a Failure; nothing is left then. */
@@ -42,7 +43,7 @@ export function makeFiles(store: Store, files: Files): void {
       for (const name of ["rootfs", "work"]) sys.mkdirat(folder, name, 0o700);
       using top = openDirectory(sys, null, overlay.lower[0] ?? "");
       makeLike(sys, folder, "upper", top)[Symbol.dispose]();
-      makeVolumes(sys, folder, files);
+      makeVolumes(store, folder, files);
       makeEtc(sys, folder, files.etc);
       writeFile(sys, folder, CONFIG_FILE, { text: files.text, mode: 0o600 });
     });
@@ -69,44 +70,25 @@ function makeEtc(sys: Sys, folder: Fd, files: ReadonlyMap<string, string>): void
   for (const [name, text] of files) writeFile(sys, etc, name, { text, mode: 0o644 });
 }
 
-/** The container's own volumes. One begins with what the image has in its place. */
-function makeVolumes(sys: Sys, folder: Fd, { overlay, volumes }: Files): void {
-  const own = volumes.filter(({ name }) => name === "");
-  if (own.length === 0) return;
+/** The container's own volumes, and those of the store that are not there yet. */
+function makeVolumes(store: Store, folder: Fd, files: Files): void {
+  const { sys } = store;
+  const { volumes, overlay } = files;
+  if (volumes.length === 0) return;
+  const named = volumes.filter(({ name }) => name !== "");
+  if (named.length > 0) makeNamed(store, named);
   sys.mkdirat(folder, "volumes", 0o700);
-  using parent = openDirectory(sys, folder, "volumes");
   using view = openView(sys, overlay.lower);
-  for (const [index, { destination, copy }] of own.entries()) {
-    const name = String(index);
-    using model = directoryIn(sys, view, destination);
-    if (model === undefined) {
-      sys.mkdirat(parent, name, 0o755);
-      continue;
-    }
-    using made = makeLike(sys, parent, name, model);
-    if (copy) copyVolume(sys, destination, model, made);
+  for (const volume of volumes) {
+    if (volume.name === "") sys.mkdirat(null, volume.source, 0o755);
+    if (volume.copy) fillVolume(sys, files.env, view, volume);
   }
 }
 
-function copyVolume(sys: Sys, destination: string, from: Fd, to: Fd): void {
-  try {
-    copyTree(sys, from, to);
-  } catch (cause) {
-    const hint = `mount something there to go without, as in --tmpfs ${destination}`;
-    throw new Failure(`cannot copy what the image has in its volume ${destination}`, cause, hint);
-  }
+function makeNamed(store: Store, volumes: readonly UsedVolume[]): void {
+  using _lock = lockVolumes(store);
+  for (const { name, labels } of volumes) makeVolume(store, name, labels);
 }
-
-/** Links of the image lead nowhere but into the image. */
-function directoryIn(sys: Sys, view: Fd, path: string): Fd | undefined {
-  try {
-    return openIn(sys, view, path, O_RDONLY | O_DIRECTORY);
-  } catch (error) {
-    if (isErrno(error, "ENOENT")) return undefined;
-    throw error;
-  }
-}
-
 /** Without --interactive the process has nothing to read. */
 function emptyInput(sys: Sys): void {
   using nothing = sys.openat(null, "/dev/null", O_RDWR, 0);

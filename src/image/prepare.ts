@@ -76,8 +76,10 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   });
   const text = writeJson(config);
   const volumes = usedVolumes(process, options, places);
-  const owner = { root: globals.root, container: id };
-  const make = (): void => makeFiles(store, { image, options, owner, owned, overlay, text, etc, volumes });
+  const names = volumes.map(({ name }) => name).filter((name) => name !== "");
+  const owner = { root: globals.root, container: id, volumes: names };
+  const { env } = context;
+  const make = (): void => makeFiles(store, { image, options, owner, owned, overlay, text, etc, volumes, env });
   return { id, config: text, bundle: owned, overlay, owned, make };
 }
 

@@ -6,6 +6,7 @@
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
+ *     volumes/NAME/{data,volume.json}   what containers share, and what outlives them: see volumes.ts
  *     trash/                   what is being removed: renamed first, so that nothing is ever half there
  *
  * Writers hold the lock. Readers never wait: they read one record, and what it names stays as long as it is in use.
@@ -47,7 +48,7 @@ export interface ImageRecord {
   readonly loaded: string;
 }
 
-const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "trash"];
+const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "volumes", "trash"];
 
 /** A name of a file has 255 bytes at most, and replaceFile adds five. */
 const MAX_FILE_NAME = 250;

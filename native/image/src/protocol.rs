@@ -63,6 +63,13 @@ pub enum Request {
         /// Where it goes.
         dest: String,
     },
+    /// A copy of a directory.
+    Copy {
+        /// Which.
+        from: String,
+        /// An empty one.
+        to: String,
+    },
     /// Removes a directory.
     Remove {
         /// Which.
