@@ -44,6 +44,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
   { name: "rm", help: "delete the container when its process ends" },
 
   { name: "entrypoint", value: "PROGRAM", help: "in place of the image's entrypoint and command" },
+  { name: "init", help: "run it below a first process that passes signals on and collects orphans" },
   { name: "env", short: "e", value: "NAME[=VALUE]", help: "set a variable; without a value it is the caller's" },
   { name: "env-file", value: "FILE", help: "set the variables that are the lines of this file" },
   { name: "workdir", short: "w", value: "DIR", help: "the working directory" },

@@ -1,9 +1,11 @@
 /** A container's own files come into being: its bundle, what it will write to, and what it will find of its names. */
-import { AT_EMPTY_PATH, O_DIRECTORY, O_RDONLY, O_RDWR } from "../sys/constants.ts";
+import { AT_EMPTY_PATH, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { openDirectory, statOf } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
+import { originalPath } from "../container/protect.ts";
+import { dirname } from "../spec/paths.ts";
 import type { Overlay } from "../spec/spec.ts";
 import { makeContainerFiles, writeFile, type Owner } from "./containers.ts";
 import { fillVolume } from "./fill.ts";
@@ -45,6 +47,7 @@ export function makeFiles(store: Store, files: Files): void {
       makeLike(sys, folder, "upper", top)[Symbol.dispose]();
       makeVolumes(store, folder, files);
       makeEtc(sys, folder, files.etc);
+      if (options.init) copyInit(sys, folder, files.env);
       writeFile(sys, folder, CONFIG_FILE, { text: files.text, mode: 0o600 });
     });
     if (!options.interactive && !options.terminal) emptyInput(sys);
@@ -68,6 +71,17 @@ function makeEtc(sys: Sys, folder: Fd, files: ReadonlyMap<string, string>): void
   sys.mkdirat(folder, "etc", 0o755);
   using etc = openDirectory(sys, folder, "etc");
   for (const [name, text] of files) writeFile(sys, etc, name, { text, mode: 0o644 });
+}
+
+/** A copy of the container's own: who gets at it changes no other container's (CVE-2019-5736). */
+function copyInit(sys: Sys, folder: Fd, env: readonly string[]): void {
+  const path = `${dirname(originalPath(sys, env))}/tsrun-init`;
+  attempt(`copy ${path}, which lies beside tsrun`, () => {
+    using program = sys.openat(null, path, O_RDONLY, 0);
+    using copy = sys.openat(folder, "init", O_WRONLY | O_CREAT | O_EXCL, 0o555);
+    sys.copyFile(program, copy);
+    sys.fchmod(copy, 0o555);
+  });
 }
 
 /** The container's own volumes, and those of the store that are not there yet. */

@@ -16,7 +16,12 @@ export interface Places {
   readonly volumes: string;
   /** Its own files of /etc, and which there are. */
   readonly etc: { readonly path: string; readonly names: readonly string[] };
+  /** Its own copy of the program that --init makes the first one. */
+  readonly init: string;
 }
+
+/** Where that is inside. */
+export const INIT = "/sbin/tsrun-init";
 
 /** The files of a named volume. */
 function volumePath(store: string, name: string): string {
@@ -36,13 +41,14 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   const sources = new Map(volumes.map(({ destination, source }) => [destination, source]));
   const own = volumes.filter(({ destination }) => !options.mounts.some((wish) => wish.destination === destination));
   const files = places.etc.names.map((name) => bind(`${places.etc.path}/${name}`, `/etc/${name}`));
+  const init = options.init ? [bind(places.init, INIT, "ro")] : [];
   const wishes = options.mounts.map(({ destination, type, source, options: words }) => ({
     destination,
     type,
     source: sources.get(destination) ?? source,
     options: words,
   }));
-  const asked = [...own.map(({ source, destination }) => bind(source, destination)), ...files, ...wishes];
+  const asked = [...own.map(({ source, destination }) => bind(source, destination)), ...files, ...init, ...wishes];
   // One that is asked for takes the place of a default one, and of all below it: those would be covered.
   const defaults = defaultMounts(options).filter(
     ({ destination }) => !asked.some((mount) => isWithin(destination, mount.destination)),

@@ -60,6 +60,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
     store: store.path,
     volumes: `${owned}/volumes`,
     etc: { path: `${owned}/etc`, names: [...etc.keys()] },
+    init: `${owned}/init`,
   };
   const config = toConfig(image.config, options, {
     ...places,

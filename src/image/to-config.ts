@@ -10,7 +10,7 @@ import type { Devices } from "./devices.ts";
 import { toEnvironment } from "./environment.ts";
 import type { ImageConfig, ImageProcess } from "./image-config.ts";
 import { resourcesOf } from "./flags/limits.ts";
-import { mountsOf, type Places } from "./mounts.ts";
+import { INIT, mountsOf, type Places } from "./mounts.ts";
 import { isHosts } from "./flags/namespaces.ts";
 import type { Options } from "./flags/options.ts";
 import type { Machine } from "./platform.ts";
@@ -95,7 +95,7 @@ function argsOf({ entrypoint, cmd }: ImageProcess, options: Options): readonly s
   const rest = options.command.length > 0 || own !== undefined ? options.command : cmd;
   const args = [...first, ...rest];
   if (args.length === 0) throw new Failure('the image names no command: give one after "--"');
-  return args;
+  return options.init ? [INIT, "--", ...args] : args;
 }
 
 /** Everything is denied but what the runtime allows to all, and what the flags name. */

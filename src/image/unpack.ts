@@ -36,6 +36,7 @@ export function unpackImage(context: Context, image: string, destination: string
     store: "store",
     volumes: "volumes",
     etc: { path: "etc", names: [] },
+    init: "init",
     devices: { nodes: [], rules: [] },
     callerEnv: [],
     seccomp: undefined,

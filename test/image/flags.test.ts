@@ -239,3 +239,20 @@ test("kill without a signal sends what the container wants to be stopped with", 
     assert.equal((await running.ended).stdout, `ready\n${signal}\n`);
   }
 });
+
+test(
+  "exit codes are docker's: 125 for a failure of the runtime, 126 for what cannot be run, 127 for what is not there",
+  [],
+  async (box) => {
+    const store = new Store(box);
+    await store.load();
+    const code = (...args: string[]): number => store.tsrun(["run", "--image", "it", ...args]).status;
+    assert.equal(code("-w", "x", box.id()), 125);
+    assert.equal(code("-v", "/none:/x", box.id()), 125);
+    assert.equal(code(box.id(), "--", "/etc"), 126);
+    assert.equal(code(box.id(), "--", "/etc/passwd"), 126);
+    assert.equal(code(box.id(), "--", "/none"), 127);
+    assert.equal(code(box.id(), "--", "none"), 127);
+    assert.equal(code(box.id(), "--", "sh", "-c", "exit 3"), 3);
+  },
+);

@@ -48,6 +48,7 @@ export function make(
     store: "/store",
     volumes: "/store/own",
     etc: { path: "/store/etc", names: ["hosts"] },
+    init: "/store/init",
     devices: around.devices ?? { nodes: [], rules: [] },
     callerEnv: around.env ?? [],
     seccomp: undefined,
