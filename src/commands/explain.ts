@@ -18,7 +18,7 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { absolutePath, isSet, option, print, type Context, type Parsed } from "./context.ts";
 import { Usage } from "./errors.ts";
-import { IMAGE_FLAGS } from "./image-table.ts";
+import { IMAGE_FLAGS } from "./image-flags.ts";
 import { parseArguments } from "./parse.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";

@@ -62,31 +62,3 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     module: "commands-image-unpack",
   },
 ];
-
-/** What `create` and `run` take beside an image: `--image` itself first. */
-export const IMAGE_FLAGS: readonly Flag[] = [
-  {
-    name: "image",
-    value: "IMAGE",
-    help: "make the container from an image: a name in the store, or oci:DIR, oci-archive:FILE, docker-archive:FILE",
-  },
-  { name: "pull", value: "WHEN", help: "pull the image: never, missing (default) or always" },
-  { name: "interactive", short: "i", help: "pass standard input on (without it there is nothing to read)" },
-  { name: "tty", short: "t", help: "give it a terminal" },
-  { name: "rm", help: "delete the container when its process ends" },
-  { name: "env", short: "e", value: "NAME[=VALUE]", help: "set a variable; without a value it is the caller's" },
-  { name: "workdir", short: "w", value: "DIR", help: "the working directory" },
-  { name: "user", short: "u", value: "USER[:GROUP]", help: "who it is: names or numbers" },
-  { name: "volume", short: "v", value: "SRC:DST[:ro]", help: "mount a file or directory of the host" },
-  { name: "tmpfs", value: "DST[:OPTIONS]", help: "mount a tmpfs, as in /tmp:size=64m" },
-  { name: "read-only", help: "mount the image read-only" },
-  { name: "memory", short: "m", value: "SIZE", help: "limit memory, as in 512m; with as much swap again" },
-  { name: "cpus", value: "NUMBER", help: "limit processor time, as in 1.5" },
-  { name: "pids-limit", value: "N", help: "limit the number of processes" },
-  { name: "cap-add", value: "CAP", help: "add a capability, or ALL" },
-  { name: "cap-drop", value: "CAP", help: "drop a capability, or ALL" },
-  { name: "security-opt", value: "OPTION", help: "seccomp=FILE, seccomp=unconfined or no-new-privileges" },
-  { name: "hostname", value: "NAME", help: "its hostname (default: the first 12 characters of the id)" },
-  { name: "entrypoint", value: "PROGRAM", help: "in place of the image's entrypoint and command" },
-  { name: "network", value: "NETWORK", help: "none (default) or host" },
-];

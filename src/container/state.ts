@@ -42,6 +42,9 @@ export interface State {
   readonly owned: string | undefined;
 }
 
+/** The annotation with the signal that a container from an image wants to be stopped with: conversion.md. */
+export const STOP_SIGNAL = "org.opencontainers.image.stopSignal";
+
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";
 
 /** A container's directory, open and locked, and its state as last written. */

@@ -1,4 +1,5 @@
 /** Which of an image's variants runs here. */
+import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
@@ -80,4 +81,15 @@ function listed(entries: readonly { readonly platform: Platform | undefined }[])
 /** "linux/arm64/v8". */
 export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
+}
+
+/** Throws a Failure where the image is not for the platform that --platform names: "linux/amd64", "linux/arm64/v8". */
+export function checkPlatform(platform: Platform, wanted: string | undefined): void {
+  if (wanted === undefined) return;
+  const [os = "", architecture = "", variant = "", ...more] = wanted.split("/");
+  if (os === "" || architecture === "" || more.length > 0)
+    throw new Failure(`--platform must be such as linux/amd64: current value is ${quote(wanted)}`);
+  const fits = platform.os === os && platform.architecture === architecture;
+  if (fits && (variant === "" || variant === platform.variant)) return;
+  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${wanted}`);
 }

@@ -6,6 +6,7 @@
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
+ *     volumes/NAME/{data,volume.json}   what containers share, and what outlives them: see volumes.ts
  *     pulls/TOKEN.json         what a pull needs that is going on or was interrupted
  *     downloads/HEX            what has arrived of a blob; who has it locked fetches it
  *     trash/                   what is being removed: renamed first, so that nothing is ever half there
@@ -49,7 +50,7 @@ export interface ImageRecord {
   readonly loaded: string;
 }
 
-const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "pulls", "downloads", "trash"];
+const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "volumes", "pulls", "downloads", "trash"];
 
 /** A name of a file has 255 bytes at most, and replaceFile adds five. */
 const MAX_FILE_NAME = 250;

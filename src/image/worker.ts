@@ -2,7 +2,7 @@
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { startPiped, type Piped } from "../sys/spawn.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
@@ -71,6 +71,7 @@ export interface Requests {
   };
   stack: { in: { layers: readonly string[]; dest: string }; out: { needed: boolean } };
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
+  copy: { in: { from: string; to: string }; out: object };
   remove: { in: { path: string }; out: object };
   fetch: {
     in: { network: Network; ask: FetchOrder };
@@ -126,6 +127,13 @@ export class WorkerFailure extends Failure {
 
 const PROGRAM = "tsrun-image";
 
+const SIGPIPE = 13;
+
+/** The path by which a worker opens what it was passed as the first, second … descriptor. */
+export function passedPath(index: number): string {
+  return `/proc/self/fd/${3 + index}`;
+}
+
 /** A line is as long as the longest text that is read, in JSON; a worker that says more has lost its mind. */
 const LONGEST_LINE = 64 << 20;
 
@@ -137,8 +145,8 @@ export class Worker implements Disposable {
   /** Bytes that were read and belong to lines that were not asked for yet. */
   #pending: string[] = [];
 
-  /** Starts the worker that lies beside the program. Throws a Failure where there is none. */
-  constructor(sys: Sys, env: readonly string[]) {
+  /** Starts the worker that lies beside the program; for what is `passed` see passedPath. Throws a Failure where there is none. */
+  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = []) {
     const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
     try {
       sys.faccessat(null, path, 1);
@@ -146,7 +154,7 @@ export class Worker implements Disposable {
       throw new Failure(`cannot run ${path}, which lies beside tsrun`, cause);
     }
     this.#sys = sys;
-    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [] });
+    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [], passed });
   }
 
   /** Asks for one thing and waits for it. Throws a WorkerFailure with the worker's own words. */
@@ -173,11 +181,11 @@ export class Worker implements Disposable {
     errors[Symbol.dispose]();
     this.#sys.wait(pid, true);
     pidfd[Symbol.dispose]();
-    this.#sys.resetSignals(); // A container must not ignore SIGPIPE.
+    this.#sys.heedSignal(SIGPIPE); // A container must not ignore it.
   }
 
   #write(line: string): void {
-    this.#sys.ignoreSignal(13); // SIGPIPE: a worker that is gone shows when it is listened to.
+    this.#sys.ignoreSignal(SIGPIPE); // A worker that is gone shows when it is listened to.
     try {
       this.#sys.writeText(this.#piped.input, line);
     } catch (error) {

@@ -20,6 +20,11 @@ export interface Modules {
   "commands-image-inspect": typeof import("../commands/image-inspect.ts");
   "commands-image-rm": typeof import("../commands/image-rm.ts");
   "commands-image-unpack": typeof import("../commands/image-unpack.ts");
+  "commands-volume-create": typeof import("../commands/volume-create.ts");
+  "commands-volume-ls": typeof import("../commands/volume-ls.ts");
+  "commands-volume-inspect": typeof import("../commands/volume-inspect.ts");
+  "commands-volume-rm": typeof import("../commands/volume-rm.ts");
+  "commands-volume-prune": typeof import("../commands/volume-prune.ts");
   "image-pull-for-run": typeof import("../image/pull-for-run.ts");
   "image-prepare": typeof import("../image/prepare.ts");
   phases: typeof import("../commands/phases.ts");

@@ -204,6 +204,8 @@ export interface Native {
   unblockSignals(): void;
   /** `signal(2)` SIG_IGN. */
   ignoreSignal(signal: number): void;
+  /** `signal(2)` SIG_DFL. */
+  heedSignal(signal: number): void;
   /** `poll(2)`: waits until one of `fds` can be read (or written, where its entry in `events` says POLLOUT); gives
    * the revents of each. `timeout` in milliseconds, -1 for ever. An interruption counts as nothing happened. */
   poll(fds: readonly Fd[], events: readonly number[], timeout: number): number[];

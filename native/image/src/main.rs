@@ -117,6 +117,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         }
         Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
         Request::Stack { layers, dest } => told(stack::run(&layers, &dest)?),
+        Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

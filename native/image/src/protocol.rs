@@ -83,6 +83,13 @@ pub enum Request {
         /// The text.
         text: String,
     },
+    /// A copy of a directory.
+    Copy {
+        /// Which.
+        from: String,
+        /// An empty one.
+        to: String,
+    },
     /// Removes a directory.
     Remove {
         /// Which.

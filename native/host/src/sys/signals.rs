@@ -75,6 +75,12 @@ calls! {
         if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
     }
 
+    /// `signal(2)` SIG_DFL.
+    fn heedSignal(signal: i32) -> () {
+        // SAFETY: SIG_DFL is no function of ours.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
+    }
+
     /// `poll(2)`: waits until one of `fds` can be read (or written, where its entry in `events` says POLLOUT); gives
     /// the revents of each. `timeout` in milliseconds, -1 for ever. An interruption counts as nothing happened.
     fn poll(fds: Vec<Fd>, events: Vec<u32>, timeout: i32) -> Vec<i64> {
