@@ -24,7 +24,7 @@ import { endInFailure } from "./init.ts";
 import { Parent, adopt } from "./parent.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { tell, waitForParent } from "./protocol.ts";
-import { isAlive, statusOf, type Held, type State } from "./state.ts";
+import { statusOf, type Held, type State, type Status } from "./state.ts";
 
 export interface ExecRequest {
   readonly process: Process;
@@ -49,9 +49,7 @@ export interface Executed {
  * container's pid namespace at once, and a container with CAP_SYS_PTRACE could go through it to the host (CVE-2016-9962).
  * Throws a Failure.
  */
-export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
-  sys.phase("open init");
-  using target = openInit(sys, state);
+export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest): Executed {
   // The container may hold CAP_SYS_PTRACE: this process must not be looked into once it is inside (CVE-2016-9962).
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
   const [ours, theirs] = sys.socketPair();
@@ -90,21 +88,28 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   }
 }
 
-/** Throws a Failure, with runc's words, where no process can be added. */
-export function refuseStatus(sys: Sys, held: Held, ignorePaused: boolean): void {
-  const status = statusOf(sys, held);
+/**
+ * A pidfd of the container's init, which is the very process that the state names: it is asked for the status after it was
+ * opened. Throws a Failure, with runc's words, where no process can be added.
+ */
+export function openInit(sys: Sys, held: Held, ignorePaused: boolean): Fd {
+  const { pid } = held.state;
+  let init: Fd | undefined;
+  try {
+    init = pid === 0 ? undefined : sys.pidfdOpen(pid);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw new Failure(`cannot open process ${pid}`, error);
+  }
+  refuseStatus(init === undefined && pid !== 0 ? "stopped" : statusOf(sys, held), ignorePaused);
+  if (init === undefined) throw new Failure("cannot exec in a stopped container");
+  return init;
+}
+
+function refuseStatus(status: Status, ignorePaused: boolean): void {
   if (status === "stopped" || status === "creating") throw new Failure(`cannot exec in a ${status} container`);
   if (status === "paused" && !ignorePaused) {
     throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
   }
-}
-
-/** A pidfd of the very process that the state names. */
-function openInit(sys: Sys, state: State): Fd {
-  const pidfd = attempt(`open process ${state.pid}`, () => sys.pidfdOpen(state.pid));
-  if (isAlive(sys, state)) return pidfd;
-  pidfd[Symbol.dispose]();
-  throw new Failure("cannot exec in a stopped container");
 }
 
 interface Cloned {
