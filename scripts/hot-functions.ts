@@ -9,6 +9,8 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 
+/** Called by commands and by no rehearsal: for slices of strings, which the rehearsed arguments do not need. */
+const BESIDES = ["string_get"];
 const TARGET = "x86_64-unknown-linux-musl";
 const folder = mkdtempSync(join(tmpdir(), "hot-functions-"));
 
@@ -41,8 +43,8 @@ function functionsIn(profile: string): Set<string> {
 
 /** What the host calls of the engine: not all of it in a rehearsal, whose native calls are others. */
 function calledByHost(): string[] {
-  const folder = "native/host/src/sys";
-  const sources = readdirSync(folder).map((name) => readFileSync(join(folder, name), "utf8"));
+  const host = "native/host/src/sys";
+  const sources = readdirSync(host).map((name) => readFileSync(join(host, name), "utf8"));
   return [
     ...new Set(sources.flatMap((source) => [...source.matchAll(/\bq::(JS_\w+)\(/g)].map(([, name = ""]) => name))),
   ].toSorted();
@@ -76,7 +78,7 @@ function namesOf(counts: ReadonlyMap<string, number>): string[] {
   const often = names.toSorted(
     (one, other) => (counts.get(other) ?? 0) - (counts.get(one) ?? 0) || (one < other ? -1 : 1),
   );
-  return [...new Set([...often.map((name) => name.split(".")[0] ?? name), ...calledByHost()])];
+  return [...new Set([...often.map((name) => name.split(".")[0] ?? name), ...calledByHost(), ...BESIDES])];
 }
 
 try {
@@ -87,19 +89,32 @@ try {
     `/* What the commands use of the program's code lies together. Made by scripts/hot-functions.ts: do not edit. */
 SECTIONS
 {
+  /* A gap of a page makes a segment: when the kernel maps what is around a page, it maps nothing of the others. */
+  . = ALIGN(CONSTANT(MAXPAGESIZE)) + CONSTANT(MAXPAGESIZE);
+  /* What Rust's library has for backtraces, and nothing of a command. */
+  .cold :
+  {
+    *libunwind*:*(.text .text.*)
+    *(.text._R*gimli* .text._R*addr2line* .text._R*backtrace* .text._R*rustc_demangle* .text._R*miniz_oxide*)
+  }
+  . = ALIGN(CONSTANT(MAXPAGESIZE)) + CONSTANT(MAXPAGESIZE);
   .hot :
   {
-${rules.join("")}    *(.text.main EXCLUDE_FILE(*libunwind*) .text._ZN* EXCLUDE_FILE(*libunwind*) .text.unlikely._ZN*)
-    *(.text._RNv*_4core3str* .text._RNv*_4core5slice6memchr* .text._RNv*_4core3fmt* .text.*raw_vec* .text._RNv*_5alloc* .text.unlikely._RNv*_5alloc*)
+${rules.join("")}    *(.text.main .text._ZN* .text._R*_4core* .text._R*_5alloc* .text.unlikely._ZN* .text.unlikely._R*_5alloc*)
     *libc.a:*(.text .text.*)
     *crt1.o(.text)
     *crtbegin*.o(.text .text.*)
+    KEEP(*(SORT_NONE(.init)))
     KEEP(*(SORT_NONE(.fini)))
   }
-  /* A gap of a page makes a segment: the kernel maps nothing of the rest when it maps what is around a page of this. */
   . = ALIGN(CONSTANT(MAXPAGESIZE)) + CONSTANT(MAXPAGESIZE);
 }
-INSERT BEFORE .text;
+INSERT BEFORE .init;
+SECTIONS
+{
+  . = ALIGN(CONSTANT(MAXPAGESIZE)) + CONSTANT(MAXPAGESIZE);
+}
+INSERT AFTER .rodata;
 /* The memory of commands (.bss.growth, arena.rs) lies behind what is small, which shares a page with .data. */
 SECTIONS
 {

@@ -2,11 +2,11 @@
 import { isSet, option, print, variable, type Context, type Parsed } from "./commands/context.ts";
 import { UnknownCommand, Usage } from "./commands/errors.ts";
 import { globalsOf } from "./commands/globals.ts";
-import { IMAGE_FLAGS } from "./commands/image-table.ts";
+import { IMAGE_FLAGS } from "./commands/image-flags.ts";
 import { Log, PLAIN } from "./commands/log.ts";
 import { countsOf, parseArguments } from "./commands/parse.ts";
 import { secure } from "./commands/secure.ts";
-import { findCommand, GLOBAL_FLAGS, type Command, type Flag } from "./commands/table.ts";
+import { findCommand, GLOBAL_FLAGS, type Command, type Flag, type Found } from "./commands/table.ts";
 import { isSysError, reasonOf } from "./sys/errno.ts";
 import { Failure } from "./sys/failure.ts";
 import type { Modules } from "./sys/modules.ts";
@@ -20,12 +20,14 @@ const HELP: Flag = { name: "help", short: "h", help: "show help" };
 interface Teller {
   log: Log;
   command: Command | undefined;
+  /** Whether it makes a container from an image: its exit codes are docker's then. */
+  fromImage: boolean;
 }
 
 /** Called by the host: gives the exit code. */
 export function main(native: Sys, args: readonly string[], env: readonly string[]): number {
   const sys = traced(native, variable(env, "DEBUG"));
-  const teller: Teller = { log: new Log(sys, PLAIN), command: undefined };
+  const teller: Teller = { log: new Log(sys, PLAIN), command: undefined, fromImage: false };
   sys.phase("arguments");
   try {
     return begin({ sys, args, env }, teller);
@@ -62,16 +64,17 @@ function begin({ sys, args, env }: Pick<Context, "sys" | "args" | "env">, teller
       words.filter((word) => word !== "--help" && word !== "-h"),
     );
   teller.command = found.command;
-  return dispatch({ sys, globals, log: teller.log, args, env }, found.command, found.args);
+  return dispatch({ sys, globals, log: teller.log, args, env }, teller, found);
 }
 
-function dispatch(context: Context, command: Command, args: readonly string[]): number {
+function dispatch(context: Context, teller: Teller, { command, args }: Found): number {
   const { sys, globals } = context;
   const parsed = gather(
     command,
     parseArguments(args, { flags: [...command.flags, HELP], greedy: command.greedy === true }),
   );
   if (isSet(parsed, "help")) return help(sys, command.name.split(" "));
+  teller.fromImage = command.apart !== undefined && option(parsed, command.apart) !== undefined;
   const problem = countProblem(command, parsed);
   if (problem !== undefined)
     throw new Usage(`${context.args[0] ?? "tsrun"}: "${command.name}" requires ${problem}`, { heading: "." });
@@ -122,12 +125,19 @@ function version(sys: Sys): number {
   return 0;
 }
 
-function fail(sys: Sys, { log, command }: Teller, error: unknown): number {
+function fail(sys: Sys, { log, command, fromImage }: Teller, error: unknown): number {
   const hint = error instanceof Usage ? showUsage(sys, command, error) : "";
   log.fatal(`${messageOf(error)}${hint}`, error);
   if (isDefect(error)) log.details(error.stack ?? "");
   if (error instanceof UnknownCommand) return 3;
-  return error instanceof Usage ? 1 : (command?.failure ?? 1);
+  if (error instanceof Usage) return 1;
+  return fromImage ? dockerCode(messageOf(error)) : (command?.failure ?? 1);
+}
+
+/** docker run, "Exit status": 125 for a failure of the runtime, 126 for a command that cannot be run, 127 for one that is not there. */
+function dockerCode(message: string): number {
+  if (!message.startsWith("exec: ")) return 125;
+  return message.includes("executable file not found") || message.includes("no such file or directory") ? 127 : 126;
 }
 
 /** Prints the help that a wrong use calls for; gives what was probably meant. */

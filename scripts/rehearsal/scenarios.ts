@@ -1,6 +1,6 @@
 /** What is rehearsed: every command that callers of a runtime wait for, as it goes when nothing is wrong. */
 import type { State } from "../../src/container/state.ts";
-import { keyOf, store } from "../../src/mechanisms/seccomp-cache.ts";
+import { store } from "../../src/mechanisms/seccomp-cache.ts";
 import type { main } from "../../src/main.ts";
 import type { Sys } from "../../src/sys/sys.ts";
 import { BARE, DOCKER_LIKE } from "./configs.ts";
@@ -65,7 +65,6 @@ function filesBelow(folder: string, names: readonly string[], content: string): 
 function machine(config: string): Record<string, string> {
   return {
     "/proc/self/exe": "",
-    "/proc/self/status": "Name:\ttsrun\nUmask:\t0022\nState:\tR (running)\nCapBnd:\t000001ffffffffff\nSeccomp:\t0\n",
     "/proc/self/cgroup": "0::/engine/caller\n",
     "/proc/self/uid_map": "         0          0 4294967295\n",
     "/proc/sys/kernel/random/boot_id": `${STATE.boot}\n`,
@@ -161,7 +160,7 @@ export function prepare(native: Sys, index: number): boolean {
   }
   const world = new World(native, scenario.setting);
   const [, profile] = native.cutJson(DOCKER_LIKE, ["linux", "seccomp"]) ?? [];
-  store(world.sys, "/run/tsrun", keyOf(profile ?? "", "x86_64"), { flags: 4, program: FILTER });
+  store(world.sys, "/run/tsrun", { profile: profile ?? "", machine: "x86_64" }, { flags: 4, program: FILTER });
   current = { scenario, world };
   return true;
 }

@@ -115,9 +115,11 @@ export class World {
       openIfAny: (dir, path, flags) => this.#find(at(dir, path), flags),
       openat2: (dir, path, flags) => this.#find(at(dir, path), flags) ?? this.#missing(),
       openat2IfAny: (dir, path, flags) => this.#find(at(dir, path), flags),
-      mkdirat: (dir, path) => {
-        if (this.#isThere(at(dir, path))) this.#native.mkdirat(null, "/", 0);
+      mkdirat: (dir, path) => void this.#files.set(`${at(dir, path)}/`, ""),
+      mkdirIfNone: (dir, path) => {
+        if (this.#isThere(at(dir, path))) return false;
         this.#files.set(`${at(dir, path)}/`, "");
+        return true;
       },
       mknodat: (dir, path) => void this.#files.set(at(dir, path), ""),
       readlinkat: () => "/",

@@ -1,10 +1,11 @@
 /** `create`: a container whose process waits for `start`. */
-import { SIGKILL } from "../sys/constants.ts";
+import { O_CREAT, O_EXCL, O_WRONLY, SIGKILL } from "../sys/constants.ts";
+import { attempt } from "../sys/failure.ts";
 import { createContainer, type Created } from "../container/create.ts";
 import { deleteContainer } from "../container/delete.ts";
 import type { Sys } from "../sys/sys.ts";
 import { announce } from "./announce.ts";
-import { print, type Context, type Parsed } from "./context.ts";
+import { absolutePath, option, print, type Context, type Parsed } from "./context.ts";
 import { prepare } from "./prepare.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -25,6 +26,7 @@ export function handOver(
 ): void {
   try {
     announce(sys, parsed, "standard", { ...created, pid: created.state.pid });
+    writeIdFile(sys, option(parsed, "cidfile"), id);
   } catch (error) {
     sys.pidfdSendSignal(created.pidfd, SIGKILL);
     sys.wait(created.state.pid, true);
@@ -33,7 +35,16 @@ export function handOver(
   }
 }
 
+/** A file that is there already is somebody else's. */
+function writeIdFile(sys: Sys, path: string | undefined, id: string): void {
+  if (path === undefined) return;
+  attempt(`write the id to ${path}`, () => {
+    using file = sys.openat(null, absolutePath(sys, path), O_WRONLY | O_CREAT | O_EXCL, 0o644);
+    sys.writeText(file, id);
+  });
+}
+
 /** An id that the caller did not give is told. */
 export function printMadeUpId(sys: Sys, parsed: Parsed, id: string): void {
-  if (parsed.operands[0] === undefined) print(sys, `${id}\n`);
+  if (parsed.operands[0] === undefined && option(parsed, "name") === undefined) print(sys, `${id}\n`);
 }

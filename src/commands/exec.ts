@@ -3,7 +3,7 @@ import { SIGKILL } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { execIn, refuseStatus, type Executed } from "../container/exec.ts";
+import { execIn, openInit, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { protectFrom } from "../container/protect.ts";
@@ -24,7 +24,7 @@ export function run(context: Context, parsed: Parsed): number {
   const [id = ""] = parsed.operands;
   sys.phase("open the container");
   const held = openContainer(sys, globals.root, id);
-  refuseStatus(sys, held, isSet(parsed, "ignore-paused"));
+  using init = openInit(sys, held, isSet(parsed, "ignore-paused"));
   sys.phase("read the filter");
   const filter = readFilter(sys, held.directory);
   sys.phase("parse config.json");
@@ -37,7 +37,7 @@ export function run(context: Context, parsed: Parsed): number {
   held[Symbol.dispose]();
   using signals = sys.signalFd();
   const atOnce = !process.terminal && TELLING.every((name) => option(parsed, name) === undefined);
-  const executed = execIn(sys, held.state, {
+  const executed = execIn(sys, held.state, init, {
     atOnce,
     process,
     seccomp: filter === undefined ? undefined : knownSeccomp(filter.flags, () => undefined),
@@ -47,7 +47,6 @@ export function run(context: Context, parsed: Parsed): number {
   });
   sys.phase("start: wait for execve");
   begin(sys, executed, parsed, atOnce);
-  executed.cgroup[Symbol.dispose]();
   sys.phase("wait for the end");
   if (detach) return 0;
   return waitForProcess(sys, { ...executed, signals, input: true });

@@ -18,7 +18,7 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { absolutePath, isSet, option, print, type Context, type Parsed } from "./context.ts";
 import { Usage } from "./errors.ts";
-import { IMAGE_FLAGS } from "./image-table.ts";
+import { IMAGE_FLAGS } from "./image-flags.ts";
 import { parseArguments } from "./parse.ts";
 import { checkTerminal } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
@@ -166,7 +166,6 @@ function probeOrAssume(sys: Sys, notes: string[]): Facts {
       cgroupMount: "/sys/fs/cgroup",
       ownCgroup: "/",
       controllers: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"],
-      boundingSet: (1n << 41n) - 1n,
     };
   }
 }

@@ -2,7 +2,7 @@
 import { Command as Program, Option } from "commander";
 import type { Sys } from "../sys/sys.ts";
 import { UnknownCommand } from "./errors.ts";
-import { IMAGE_FLAGS } from "./image-table.ts";
+import { IMAGE_FLAGS } from "./image-flags.ts";
 import { COMMANDS, findCommand, GLOBAL_FLAGS, type Command, type Flag } from "./table.ts";
 
 const HELP: Flag = { name: "help", short: "h", help: "show help" };
@@ -12,7 +12,9 @@ const OPTIONS = "[options]";
 /** The help of a command, of a group of commands, or with no `topic` of all. Throws an UnknownCommand. */
 export function helpOf(sys: Sys, topic: readonly string[]): string {
   const helpWidth = widthOf(sys);
-  return program(topic).configureHelp({ helpWidth, optionTerm: termOf, subcommandTerm: nameOf }).helpInformation();
+  return program(topic)
+    .configureHelp({ helpWidth, minWidthToWrap: 20, optionTerm: termOf, subcommandTerm: nameOf })
+    .helpInformation();
 }
 
 /** What was probably meant by an option of `topic` that does not exist: " (did you mean …?)", or "". */

@@ -94,12 +94,16 @@ const TRUE = ["true", "TRUE", "True", "t", "T", "1"];
 const FALSE = ["false", "FALSE", "False", "f", "F", "0"];
 
 function checked(flag: Flag, name: string, value: string): string {
-  if (flag.refused === true && value !== "") throw new Failure(`--${flag.name} is not supported yet`);
+  if (flag.refused !== undefined && value !== "") throw new Failure(refusalOf(flag.name, flag.refused));
   if (flag.count === true) countOf(value, name);
   if (flag.value !== undefined) return value;
   if (TRUE.includes(value)) return "true";
   if (FALSE.includes(value)) return "false";
   throw new Usage(`invalid boolean value ${JSON.stringify(value)} for -${name}: parse error`);
+}
+
+function refusalOf(name: string, reason: true | string): string {
+  return reason === true ? `--${name} is not supported yet` : `--${name} is not supported: ${reason}`;
 }
 
 /** A count of descriptors and the like: digits only; 0 where it was not given. Throws a Usage. */

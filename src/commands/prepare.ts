@@ -5,7 +5,7 @@ import type { Sys } from "../sys/sys.ts";
 import { probe } from "../facts/probe.ts";
 import type { Machine } from "../mechanisms/seccomp-compile.ts";
 import { beginNetwork } from "../mechanisms/namespaces.ts";
-import { keyOf, knownSeccomp, lookUp, store } from "../mechanisms/seccomp-cache.ts";
+import { knownSeccomp, lookUp, store } from "../mechanisms/seccomp-cache.ts";
 import type { CreateRequest } from "../container/create.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { protectFrom } from "../container/protect.ts";
@@ -74,7 +74,7 @@ function specOf(sys: Sys, { config, bundle, overlay }: Pick<Origin, "config" | "
 /** The spec and its compiled filter, empty where there is none. A profile that was compiled before is not even parsed. */
 function filtered({ sys, globals }: Context, origin: Origin, machine: string): { spec: Spec; filter: Uint8Array } {
   const [rest, profile] = sys.cutJson(origin.config, ["linux", "seccomp"]) ?? [];
-  const key = rest === undefined || profile === undefined ? undefined : keyOf(profile, machine);
+  const key = profile === undefined ? undefined : { profile, machine };
   const entry = key === undefined ? undefined : lookUp(sys, globals.root, key);
   if (rest !== undefined && entry !== undefined) {
     const seccomp = knownSeccomp(entry.flags, () => specOf(sys, origin).seccomp);

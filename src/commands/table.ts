@@ -1,6 +1,8 @@
 /** Every command: its options, operands and words. Parsing, help and completion all come from here. */
 import type { Modules } from "../sys/modules.ts";
-import { IMAGE_COMMANDS, IMAGE_FLAGS } from "./image-table.ts";
+import { IMAGE_FLAGS } from "./image-flags.ts";
+import { IMAGE_COMMANDS } from "./image-table.ts";
+import { VOLUME_COMMANDS } from "./volume-table.ts";
 
 export interface Flag {
   readonly name: string;
@@ -11,8 +13,8 @@ export interface Flag {
   /** Its value is a whole number, from 0 on. */
   readonly count?: true;
   readonly hidden?: true;
-  /** Known, and not done yet: to give it a value is an error. */
-  readonly refused?: true;
+  /** Known, and not done: to give it a value is an error. Perhaps with the reason. */
+  readonly refused?: true | string;
 }
 
 /** Modules with a `run`. */
@@ -208,6 +210,7 @@ export const COMMANDS: readonly Command[] = [
     flags: [],
   },
   ...IMAGE_COMMANDS,
+  ...VOLUME_COMMANDS,
   {
     name: "help",
     alias: "h",

@@ -24,7 +24,7 @@ import { endInFailure } from "./init.ts";
 import { Parent, adopt } from "./parent.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { tell, waitForParent } from "./protocol.ts";
-import { isAlive, statusOf, type Held, type State } from "./state.ts";
+import { statusOf, type Held, type State, type Status } from "./state.ts";
 
 export interface ExecRequest {
   readonly process: Process;
@@ -42,8 +42,6 @@ export interface Executed {
   readonly pidfd: Fd;
   readonly channel: Fd;
   readonly terminal: Fd | undefined;
-  /** To be closed when the process has begun: the end of a detached mount takes the kernel long. */
-  readonly cgroup: Fd;
 }
 
 /**
@@ -51,9 +49,7 @@ export interface Executed {
  * container's pid namespace at once, and a container with CAP_SYS_PTRACE could go through it to the host (CVE-2016-9962).
  * Throws a Failure.
  */
-export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
-  sys.phase("open init");
-  using target = openInit(sys, state);
+export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest): Executed {
   // The container may hold CAP_SYS_PTRACE: this process must not be looked into once it is inside (CVE-2016-9962).
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
   const [ours, theirs] = sys.socketPair();
@@ -66,6 +62,7 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   sys.phase(made.pid === 0 ? "join the namespaces" : "limits");
   if (made.pid === 0) {
     channel[Symbol.dispose]();
+    cgroup[Symbol.dispose]();
     const keyring = state.newKeyring ? state.id : undefined;
     runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, keyring });
   }
@@ -76,12 +73,14 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
-    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined, cgroup };
+    // The end of a detached mount takes the kernel long, so it comes with this end of the two, which the child does not wait for.
+    cgroup[Symbol.dispose]();
+    if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined };
     sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
     if (terminal !== undefined) parent.goOn();
     parent.expect("ready");
-    return { pid: made.pid, pidfd, channel: channel.take(), terminal, cgroup };
+    return { pid: made.pid, pidfd, channel: channel.take(), terminal };
   } catch (error) {
     sys.pidfdSendSignal(pidfd, SIGKILL);
     sys.wait(made.pid, true);
@@ -89,26 +88,32 @@ export function execIn(sys: Sys, state: State, request: ExecRequest): Executed {
   }
 }
 
-/** Throws a Failure, with runc's words, where no process can be added. */
-export function refuseStatus(sys: Sys, held: Held, ignorePaused: boolean): void {
-  const status = statusOf(sys, held);
+/**
+ * A pidfd of the container's init, which is the very process that the state names: it is asked for the status after it was
+ * opened. Throws a Failure, with runc's words, where no process can be added.
+ */
+export function openInit(sys: Sys, held: Held, ignorePaused: boolean): Fd {
+  const { pid } = held.state;
+  let init: Fd | undefined;
+  try {
+    init = pid === 0 ? undefined : sys.pidfdOpen(pid);
+  } catch (error) {
+    if (!isErrno(error, "ESRCH")) throw new Failure(`cannot open process ${pid}`, error);
+  }
+  refuseStatus(init === undefined && pid !== 0 ? "stopped" : statusOf(sys, held), ignorePaused);
+  if (init === undefined) throw new Failure("cannot exec in a stopped container");
+  return init;
+}
+
+function refuseStatus(status: Status, ignorePaused: boolean): void {
   if (status === "stopped" || status === "creating") throw new Failure(`cannot exec in a ${status} container`);
   if (status === "paused" && !ignorePaused) {
     throw new Failure("cannot exec in a paused container (use --ignore-paused to override)");
   }
 }
 
-/** A pidfd of the very process that the state names. */
-function openInit(sys: Sys, state: State): Fd {
-  const pidfd = attempt(`open process ${state.pid}`, () => sys.pidfdOpen(state.pid));
-  if (isAlive(sys, state)) return pidfd;
-  pidfd[Symbol.dispose]();
-  throw new Failure("cannot exec in a stopped container");
-}
-
 interface Cloned {
   readonly made: ReturnType<Sys["clone3"]>;
-  /** The child's is closed by execve. */
   readonly cgroup: Fd;
 }
 
@@ -160,7 +165,8 @@ function live(
   { process, seccomp, filter, channel, target, namespaces, keyring, preserveFds, atOnce }: Inside,
 ): never {
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
-  sys.resetSignals();
+  // What they do is the default since the parent's first moment.
+  sys.unblockSignals();
   attempt("join the container's namespaces", () => sys.setns(target, namespaces | CLONE_NEWNS));
   if (namespaces % 0x20000000 >= 0x10000000) {
     sys.setresgid(0);

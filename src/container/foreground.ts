@@ -48,12 +48,8 @@ function handleSignals(sys: Sys, { signals, pid, pidfd, terminal }: Watched): nu
 /** Collects every child that ended: orphans of the container too, since the caller is a subreaper. */
 function reap(sys: Sys, pid: number): number | undefined {
   let code: number | undefined;
-  try {
-    for (let ended = sys.wait(-1, false); ended.pid !== 0; ended = sys.wait(-1, false)) {
-      if (ended.pid === pid) code = ended.signal === 0 ? ended.code : 128 + ended.signal;
-    }
-  } catch (error) {
-    if (!isErrno(error, "ECHILD")) throw error;
+  for (let ended = sys.wait(-1, false); ended.pid !== 0; ended = sys.wait(-1, false)) {
+    if (ended.pid === pid) code = ended.signal === 0 ? ended.code : 128 + ended.signal;
   }
   return code;
 }

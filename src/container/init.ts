@@ -50,7 +50,8 @@ function live(sys: Sys, init: Init): never {
   const { spec, channel } = init;
   // Until the state names this process nobody could find it: it dies with its parent.
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
-  sys.resetSignals();
+  // What they do is the default since the parent's first moment.
+  sys.unblockSignals();
   joinNamespaces(sys, init.joined);
   init.joined[Symbol.dispose]();
   if (spec.namespaces.some((namespace) => namespace.type === "user")) becomeRoot(sys, init);

@@ -28,7 +28,8 @@ function homeOf(sys: Sys, uid: number): string | undefined {
 /** A regular file only, and never one that makes its reader wait. */
 function readPasswd(sys: Sys): string {
   try {
-    using file = sys.openat(null, "/etc/passwd", O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    using file = sys.openIfAny(null, "/etc/passwd", O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    if (file === undefined) return "";
     return (statOf(sys, file).mode & S_IFMT) === S_IFREG ? sys.readText(file, PASSWD_LIMIT) : "";
   } catch {
     return "";

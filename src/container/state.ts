@@ -42,6 +42,9 @@ export interface State {
   readonly owned: string | undefined;
 }
 
+/** The annotation with the signal that a container from an image wants to be stopped with: conversion.md. */
+export const STOP_SIGNAL = "org.opencontainers.image.stopSignal";
+
 export type Status = "creating" | "created" | "running" | "paused" | "stopped";
 
 /** A container's directory, open and locked, and its state as last written. */
@@ -55,12 +58,8 @@ export interface Held extends Disposable {
 export function makeContainerDirectory(sys: Sys, root: string, id: string): Fd {
   checkId(id);
   attempt(`make the state directory ${root}`, () => makeDirectories(sys, root, 0o700));
-  try {
-    sys.mkdirat(null, `${root}/${id}`, 0o711);
-  } catch (error) {
-    if (isErrno(error, "EEXIST")) throw exists(id);
-    throw new Failure(`cannot make ${root}/${id}`, error);
-  }
+  const made = attempt(`make ${root}/${id}`, () => sys.mkdirIfNone(null, `${root}/${id}`, 0o711));
+  if (!made) throw exists(id);
   return claim(sys, `${root}/${id}`, id);
 }
 

@@ -35,7 +35,7 @@ export const ACTS = {
   beginInside: { who: "kernel", because: "man:clone(2)" },
   takeSibling: { who: "parent", because: "man:pidfd_open(2)" },
   dieWithParent: { who: "init", because: "man:prctl(2), PR_SET_PDEATHSIG" },
-  resetSignals: { who: "init", because: "man:signal(7)" },
+  unblockSignals: { who: "init", because: "man:signal(7)" },
   joinNamespaces: { who: "init", because: "config-linux#configLinuxNamespaces" },
   sayIdMaps: { who: "init", because: REQUESTS.idMaps.because },
   writeIdMaps: { who: "parent", because: "config-linux#configLinuxUserNamespaceMappings" },

@@ -103,7 +103,6 @@ const FACTS = objectOf({
   cgroupMount: TEXT,
   ownCgroup: TEXT,
   controllers: TEXTS,
-  boundingSet: LONG,
 });
 
 /** What `with` is, by verb. */
@@ -176,7 +175,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   beginInside: NOTHING,
   takeSibling: NOTHING,
   dieWithParent: NOTHING,
-  resetSignals: NOTHING,
+  unblockSignals: NOTHING,
   joinNamespaces: objectOf({ namespaces: TEXTS }),
   sayIdMaps: NOTHING,
   writeIdMaps: objectOf({ uidMappings: listOf(MAPPING), gidMappings: listOf(MAPPING) }),

@@ -16,7 +16,9 @@ export function* tellBeginning({ spec, facts }: Circumstances): Telling {
   yield act("dieWithParent", "ask the kernel to kill it when its parent dies", {
     details: ["nobody could find it then: no state names it yet"],
   });
-  yield act("resetSignals", "set every signal to what it does by default, and block none");
+  yield act("unblockSignals", "block no signal any more", {
+    details: ["what each does is the default already: the parent has seen to it, and a child has that from its parent"],
+  });
   const joined = JOIN_ORDER.filter((type) =>
     spec.namespaces.some((each) => each.type === type && each.path !== undefined),
   );

@@ -59,7 +59,7 @@ export const TOPIC_OF = {
   beginInside: "namespaces",
   takeSibling: "namespaces",
   dieWithParent: "init",
-  resetSignals: "init",
+  unblockSignals: "init",
   joinNamespaces: "init",
   sayIdMaps: "userNamespace",
   writeIdMaps: "userNamespace",

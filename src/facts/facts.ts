@@ -10,6 +10,4 @@ export interface Facts {
   readonly ownCgroup: string;
   /** Controllers of the unified hierarchy's root. */
   readonly controllers: readonly string[];
-  /** Bits of the bounding set the caller has: 1 << CAP_* as a bigint. */
-  readonly boundingSet: bigint;
 }

@@ -10,7 +10,6 @@ export function probe(sys: Sys): Facts {
   const { release, machine } = sys.uname();
   requireKernel(release);
   const cgroupMount = unifiedMount(sys);
-  const status = readFile(sys, null, "/proc/self/status");
   return {
     kernelRelease: release,
     machine,
@@ -18,7 +17,6 @@ export function probe(sys: Sys): Facts {
     cgroupMount,
     ownCgroup: ownCgroup(sys),
     controllers: words(readFileIfAny(sys, null, `${cgroupMount}/cgroup.controllers`) ?? ""),
-    boundingSet: BigInt(`0x${field(status, "CapBnd")}`),
   };
 }
 
@@ -50,11 +48,6 @@ export function ownCgroup(sys: Sys): string {
     .split("\n")
     .find((text) => text.startsWith("0::"));
   return line?.slice(3) ?? "/";
-}
-
-function field(status: string, name: string): string {
-  const line = status.split("\n").find((text) => text.startsWith(`${name}:`));
-  return line?.slice(name.length + 1).trim() ?? "0";
 }
 
 function words(text: string): string[] {

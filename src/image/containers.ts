@@ -16,6 +16,8 @@ interface Use {
   /** Where the container's state is, and its name there. */
   readonly root: string;
   readonly container: string;
+  /** The names of the volumes that it may write to. */
+  readonly volumes: readonly string[];
   /** Who makes it: until the state is there, this process answers for it. */
   readonly maker: { readonly pid: number; readonly startTime: string; readonly boot: string };
 }
@@ -25,8 +27,11 @@ const USE_FILE = "image.json";
 /** Before a directory's name as long as the note is not in it. */
 const UNFINISHED = ".";
 
-/** What a container uses of the store. */
+/** What is used of an image. */
 export type Used = Pick<ImageRecord, "id" | "manifest" | "lower">;
+
+/** What a container's directory is made for. */
+export type Owner = Pick<Use, "root" | "container" | "volumes">;
 
 /** Where the files of a new container will be. */
 export function newContainerPath({ sys, path }: Store): string {
@@ -38,12 +43,7 @@ export function newContainerPath({ sys, path }: Store): string {
  * such notes after taking its name away, and whoever runs it looks for the name after writing the note. Until the note is
  * there the directory has another name, which says who is at it.
  */
-export function makeContainerFiles(
-  { sys, path }: Store,
-  owned: string,
-  image: ImageRecord,
-  owner: { root: string; container: string },
-): void {
+export function makeContainerFiles({ sys, path }: Store, owned: string, image: ImageRecord, owner: Owner): void {
   attempt(`make ${owned}`, () => {
     const pid = sys.getpid();
     const maker = { pid, startTime: processStat(sys, pid)?.startTime ?? "0", boot: bootId(sys) };
@@ -67,10 +67,10 @@ export function writeFile(sys: Sys, folder: Fd, name: string, { text, mode }: { 
 
 /** Sorts the containers' directories: what those in use need, and the names of those that nobody answers for. */
 export function lookAtContainers(store: Store): {
-  readonly used: readonly Used[];
+  readonly used: readonly (Used & Owner)[];
   readonly abandoned: readonly string[];
 } {
-  const used: Used[] = [];
+  const used: Use[] = [];
   const abandoned: string[] = [];
   for (const token of namesIn(store, "containers")) {
     if (token.startsWith(UNFINISHED) && isInTheMaking(store.sys, token)) continue;

@@ -1,6 +1,6 @@
 /** The process's environment: the image's, then the command line's. */
 import { quote } from "../spec/reader.ts";
-import type { Options } from "./options.ts";
+import type { Options } from "./flags/options.ts";
 import { DEFAULT_PATH } from "./profile.ts";
 
 interface Around {

@@ -3,14 +3,14 @@
  * layer and no other. Nobody waits with a lock in the hand, so that nobody waits for ever.
  */
 import { LOCK_EX, LOCK_NB, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
-import { attempt, Failure } from "../sys/failure.ts";
+import { attempt } from "../sys/failure.ts";
 import { statOf } from "../sys/files.ts";
 import type { Fd } from "../sys/sys.ts";
 import { hexOf, type Digest } from "./digest.ts";
 import type { Found, Opened } from "./source.ts";
+import { noRoom } from "./room.ts";
 import { isThere, layerPath, namesIn, type Store } from "./store.ts";
 import { isFree, type Task } from "./tasks.ts";
-import { sizeText } from "./words.ts";
 import { WorkerFailure, type LayerOrder, type Worker } from "./worker.ts";
 
 /** Layers that are unpacked at a time; more would wait for the disk. */
@@ -60,32 +60,14 @@ function unpack(store: Store, worker: Worker, missing: Missing, { source, task, 
   const layers = [...missing].map(([diffId, layer]): LayerOrder => ({ ...layer, dest: layerPath(store, diffId) }));
   const request = { source, scratch: store.path, staging: task.path, threads: THREADS, layers };
   try {
-    worker.ask("unpack", request, ({ layer, bytes, total }) => {
-      const diffId = ids[layer];
-      if (diffId !== undefined) told.moves?.(diffId, bytes, total);
+    worker.ask("unpack", request, (event) => {
+      const diffId = ids[event.layer];
+      if (diffId !== undefined && event.event === "progress") told.moves?.(diffId, event.bytes, event.total);
     });
   } catch (error) {
     if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
-    throw noRoom(worker, request, store);
+    throw noRoom(store, worker, { source, scratch: store.path, members: layers.map(({ member }) => member) });
   }
-}
-
-/** Nothing of the layers is there any more, so what is free now is what there is for them. */
-function noRoom(
-  worker: Worker,
-  { source, scratch, layers }: { source: Opened["source"]; scratch: string; layers: readonly LayerOrder[] },
-  { path }: Store,
-): Failure {
-  const members = layers.map(({ member }) => member);
-  const { bytes, files, free, freeFiles } = worker.ask("measure", { source, scratch, members, path });
-  const what = `there is no room for the image in ${path}`;
-  if (freeFiles !== null && freeFiles < files)
-    return new Failure(`${what}: it has ${files} files, and there may be ${freeFiles} more`);
-  const least = sizeText(Math.max(bytes - free, 0));
-  return new Failure(
-    `${what}: its layers take ${sizeText(bytes)}, and ${sizeText(free)} are free; at least ${least} are missing ` +
-      '("tsrun image prune" removes what is not in use)',
-  );
 }
 
 /** The locks of layers that this command is unpacking. */

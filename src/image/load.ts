@@ -58,7 +58,8 @@ export function loadImages(store: Store, worker: Worker, place: Place, { name, t
   }
 }
 
-function needsOf({ id, manifest, config }: Found): Used {
+/** What an image needs of the store. */
+export function needsOf({ id, manifest, config }: Found): Used {
   const lower = [stackName(id), ...config.diffIds.map((diffId) => `layers/${hexOf(diffId)}`)];
   return {
     id,
@@ -98,14 +99,15 @@ function tagged(text: string): string {
   return canonical({ ...reference, digest: undefined });
 }
 
-interface Order {
+/** An image whose layers are in the store, and what it is to be called. */
+interface Named {
   readonly image: Found;
   readonly names: readonly (string | undefined)[];
   readonly task: Task;
 }
 
 /** Gives the image's records, one for each of its names: its layers are there, and from here on it is. */
-function storeImage(store: Store, worker: Worker, { image, names, task }: Order): Loaded[] {
+export function storeImage(store: Store, worker: Worker, { image, names, task }: Named): Loaded[] {
   const { id, manifest, config } = image;
   const stacked = stackLayers(store, worker, { id, diffIds: config.diffIds, staging: task.path });
   using _lock = lockStore(store);

@@ -36,6 +36,10 @@ const DOCKER = "application/vnd.docker.";
 
 const INDEX_TYPES = [`${OCI}index.v1+json`, `${DOCKER}distribution.manifest.list.v2+json`];
 const MANIFEST_TYPES = [`${OCI}manifest.v1+json`, `${DOCKER}distribution.manifest.v2+json`];
+
+/** What a registry may send as a manifest. */
+export const DOCUMENT_TYPES: readonly string[] = [...MANIFEST_TYPES, ...INDEX_TYPES];
+
 const CONFIG_TYPES = [`${OCI}config.v1+json`, `${DOCKER}container.image.v1+json`];
 const LAYER_TYPES = [
   `${OCI}layer.v1.tar`,
@@ -80,7 +84,7 @@ export interface Saved {
 }
 
 /** Whether the document of this type holds others, and no layers. */
-export function isIndex({ mediaType }: Descriptor): boolean {
+export function isIndex({ mediaType }: Pick<Descriptor, "mediaType">): boolean {
   return INDEX_TYPES.includes(mediaType);
 }
 

@@ -8,6 +8,7 @@ import { parseReference } from "./reference.ts";
 import {
   findRecord,
   isThere,
+  findRecordIfAny,
   listRecords,
   makeStore,
   readBlob,
@@ -23,12 +24,33 @@ export interface Obtained {
   readonly config: ImageConfig;
 }
 
+/** When an image is pulled that has no place of its own: docker's words. */
+export type PullPolicy = "never" | "missing" | "always";
+
+/** The policy that `--pull` names; "missing" where it is not given. Throws a Failure. */
+export function parsePullPolicy(text: string | undefined): PullPolicy {
+  if (text === undefined || text === "missing") return "missing";
+  if (text === "never" || text === "always") return text;
+  throw new Failure(`--pull must be never, missing or always: current value is ${JSON.stringify(text)}`);
+}
+
 /** The image that `text`, a name or a transport, means. Throws a Failure. */
-export function obtainImage({ sys, env }: Context, store: Store, text: string): Obtained {
+export function obtainImage(context: Context, store: Store, text: string, policy: PullPolicy): Obtained {
+  const { sys, env } = context;
   const place = parseOutside(text);
-  if (place === undefined) return describe(store, findRecord(store, text));
+  if (place === undefined) {
+    const found = policy === "always" ? undefined : findRecordIfAny(store, text);
+    if (found !== undefined) return describe(store, found);
+    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text);
+  }
   using worker = new Worker(sys, env);
   return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
+}
+
+function pullOne(context: Context, text: string): Obtained {
+  const [pulled] = context.sys.load("image-pull-for-run").pullForRun(context, text);
+  if (pulled === undefined) throw new Failure(`there is no image ${JSON.stringify(text)}`);
+  return pulled;
 }
 
 function describe(store: Store, record: ImageRecord): Obtained {
@@ -37,7 +59,7 @@ function describe(store: Store, record: ImageRecord): Obtained {
     if (missing !== undefined)
       throw new Failure(
         `${missing.slice(0, missing.lastIndexOf("/"))} of image ${hexOf(record.id)} is not in the store ` +
-          "(load the image again, and what is missing is made anew)",
+          "(load or pull the image again: what is missing is made anew)",
       );
     return { record, config: parseImageConfig(readBlob(store, record.id)) };
   } catch (error) {

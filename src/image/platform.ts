@@ -1,4 +1,5 @@
 /** Which of an image's variants runs here. */
+import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
@@ -49,6 +50,29 @@ export function choosePlatform<T extends { readonly platform: Platform | undefin
   );
 }
 
+/** The entry for `wanted`, whose variant may be left out. Throws a Failure that lists what there is. */
+export function chooseNamed<T extends { readonly platform: Platform | undefined }>(
+  entries: readonly T[],
+  wanted: Platform,
+): T {
+  const fitting = entries.filter(
+    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
+  );
+  const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant);
+  const best = exact ?? (wanted.variant === "" ? fitting[0] : undefined);
+  if (best !== undefined) return best;
+  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(entries) || "nothing"}`);
+}
+
+/** "linux/arm64/v8", or "arm64" alone. Throws a Failure. */
+export function parsePlatform(text: string): Platform {
+  const parts = text.split("/");
+  const [os = "", architecture = "", variant = ""] = parts.length === 1 ? ["linux", ...parts] : parts;
+  if (parts.length > 3 || parts.includes(""))
+    throw new Failure(`--platform must be OS/ARCHITECTURE[/VARIANT]: current value is ${JSON.stringify(text)}`);
+  return { os, architecture, variant };
+}
+
 function listed(entries: readonly { readonly platform: Platform | undefined }[]): string {
   const names = entries.map(({ platform }) => (platform === undefined ? "an unknown platform" : nameOf(platform)));
   return [...new Set(names)].slice(0, 20).join(", ");
@@ -57,4 +81,15 @@ function listed(entries: readonly { readonly platform: Platform | undefined }[])
 /** "linux/arm64/v8". */
 export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
+}
+
+/** Throws a Failure where the image is not for the platform that --platform names: "linux/amd64", "linux/arm64/v8". */
+export function checkPlatform(platform: Platform, wanted: string | undefined): void {
+  if (wanted === undefined) return;
+  const [os = "", architecture = "", variant = "", ...more] = wanted.split("/");
+  if (os === "" || architecture === "" || more.length > 0)
+    throw new Failure(`--platform must be such as linux/amd64: current value is ${quote(wanted)}`);
+  const fits = platform.os === os && platform.architecture === architecture;
+  if (fits && (variant === "" || variant === platform.variant)) return;
+  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${wanted}`);
 }

@@ -2,7 +2,7 @@
 import { CAPABILITIES } from "../spec/parse-process.ts";
 import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
-import type { RawMount } from "./options.ts";
+import type { RawMount } from "./flags/wish.ts";
 
 /** docs.docker.com, "Runtime privilege and Linux capabilities". */
 const DEFAULT_CAPABILITIES: readonly string[] = [
@@ -48,8 +48,6 @@ export const READONLY_PATHS: readonly string[] = [
   "/proc/sysrq-trigger",
 ];
 
-export const NAMESPACES: readonly string[] = ["pid", "ipc", "uts", "mount", "network", "cgroup"];
-
 const SAFE = ["nosuid", "noexec", "nodev"];
 
 export const DEFAULT_MOUNTS: readonly RawMount[] = [
@@ -79,6 +77,11 @@ export function tweakCapabilities(add: readonly string[], drop: readonly string[
   if (added.includes("ALL")) return CAPABILITIES.filter((name) => !dropped.includes(name));
   const base = dropped.includes("ALL") ? [] : DEFAULT_CAPABILITIES.filter((name) => !dropped.includes(name));
   return [...new Set([...base, ...added])];
+}
+
+/** Whether ALL is among what is added. */
+export function hasAll(add: readonly string[]): boolean {
+  return names(add, "cap-add").includes("ALL");
 }
 
 function names(values: readonly string[], flag: string): string[] {

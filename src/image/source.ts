@@ -40,7 +40,7 @@ export interface Opened {
 }
 
 /** Deeper nests no honest index. */
-const DEEPEST_INDEX = 4;
+export const DEEPEST_INDEX = 4;
 
 /** Who reads, from where, and for which machine. */
 interface Reader {
@@ -119,10 +119,17 @@ function readEntry(reader: Reader, entry: Entry): Found {
       reader.machine,
     );
   }
-  const { digest, mediaType } = at;
-  const text = readBlob(reader, at);
+  return combineImage({ ...at, text: readBlob(reader, at) }, (config) => readBlob(reader, config), entry.names);
+}
+
+/** The image of a manifest, whose configuration `read` gives. Throws a Failure. */
+export function combineImage(
+  { digest, mediaType, text }: Descriptor & { readonly text: string },
+  read: (config: Descriptor) => string,
+  names: readonly string[],
+): Found {
   const manifest = within(`manifest ${digest}`, () => parseManifest(text, mediaType));
-  const configText = readBlob(reader, manifest.config);
+  const configText = read(manifest.config);
   const config = within(`configuration ${manifest.config.digest}`, () => parseImageConfig(configText));
   if (manifest.layers.length !== config.diffIds.length) {
     throw new Failure(
@@ -135,7 +142,7 @@ function readEntry(reader: Reader, entry: Entry): Found {
     size: layer.size,
     diffId: config.diffIds[index] ?? "",
   }));
-  return { id: manifest.config.digest, configText, config, manifest: { digest, text }, layers, names: entry.names };
+  return { id: manifest.config.digest, configText, config, manifest: { digest, text }, layers, names };
 }
 
 /** A text of the layout, as its descriptor promises it. */
@@ -188,7 +195,7 @@ function readMember(
 }
 
 /** What a document is refused for stands behind its name. */
-function within<T>(document: string, parse: () => T): T {
+export function within<T>(document: string, parse: () => T): T {
   try {
     return parse();
   } catch (error) {

@@ -6,6 +6,9 @@
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
+ *     volumes/NAME/{data,volume.json}   what containers share, and what outlives them: see volumes.ts
+ *     pulls/TOKEN.json         what a pull needs that is going on or was interrupted
+ *     downloads/HEX            what has arrived of a blob; who has it locked fetches it
  *     tasks/TOKEN/             what a command under way needs and is making; locks/HEX: a layer that is being unpacked
  *     damaged/                 what was found damaged, until it is pruned
  *     trash/                   what is being removed: renamed first, so that nothing is ever half there
@@ -50,7 +53,20 @@ export interface ImageRecord {
   readonly loaded: string;
 }
 
-const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "tasks", "locks", "damaged", "trash"];
+const FOLDERS = [
+  "blobs",
+  "layers",
+  "stacks",
+  "refs",
+  "containers",
+  "volumes",
+  "pulls",
+  "downloads",
+  "tasks",
+  "locks",
+  "damaged",
+  "trash",
+];
 
 /** A name of a file has 255 bytes at most, and replaceFile adds five. */
 const MAX_FILE_NAME = 250;
@@ -168,16 +184,26 @@ export function namesIn({ sys, path }: Store, folder: string): string[] {
   }
 }
 
+/** The image that `text` means; undefined where there is none. Throws a Failure for what can mean none, or several. */
+export function findRecordIfAny(store: Store, text: string): ImageRecord | undefined {
+  return lookUp(store, text)[0];
+}
+
 /** The records that `text` means: the one of a name, or all of an id or the beginning of one. Throws a Failure. */
 export function findRecords(store: Store, text: string): ImageRecord[] {
+  const found = lookUp(store, text);
+  if (found.length === 0)
+    throw new Failure(`image ${quote(text)} is not in the store ${store.path} (see "tsrun image pull" and "load")`);
+  return found;
+}
+
+function lookUp(store: Store, text: string): ImageRecord[] {
   const byName = looksLikeId(text) && text.length === 64 ? undefined : namedOr(store, text);
   if (byName !== undefined) return [byName];
   const hex = text.startsWith("sha256:") ? text.slice(7) : text;
   const found = looksLikeId(hex) ? listRecords(store).filter(({ id }) => hexOf(id).startsWith(hex)) : [];
   if (new Set(found.map(({ id }) => id)).size > 1)
     throw new Failure(`${quote(text)} is the beginning of several image ids: give more of it`);
-  if (found.length === 0)
-    throw new Failure(`image ${quote(text)} is not in the store ${store.path} (see "tsrun image load")`);
   return found;
 }
 
@@ -192,6 +218,8 @@ function namedOr(store: Store, text: string): ImageRecord | undefined {
   const reference = parseReference(text);
   if (reference.digest === undefined) return readNamed(store, reference);
   const { registry, path, digest } = reference;
+  const pulled = readNamed(store, { registry, path, digest, tag: undefined });
+  if (pulled !== undefined) return pulled;
   const isMeant = ({ name, manifest, id }: ImageRecord): boolean =>
     name !== undefined && name.startsWith(`${registry}/${path}:`) && (manifest === digest || id === digest);
   return listRecords(store).find(isMeant);

@@ -11,6 +11,7 @@ import { pathOfDigest } from "./digest.ts";
 import { looseLocks } from "./layers.ts";
 import { listRecords, lockStore, namesIn, type Store } from "./store.ts";
 import { lookAtTasks } from "./tasks.ts";
+import { lookAtPulls } from "./pulls.ts";
 import type { Worker } from "./worker.ts";
 
 /** How the worker calls a directory in the making, and replaceFile a file. */
@@ -36,6 +37,7 @@ export function discardAll(store: Store, find: () => readonly string[]): void {
 
 /** What interrupted commands have left, below the store. Only under the lock. */
 export function findLeftovers(store: Store): string[] {
+  const { downloads } = lookAtPulls(store);
   // Names and blobs are written under the lock: one that is unfinished now stays so.
   const files = ["layers", "stacks", "refs", ...namesIn(store, "blobs").map((algorithm) => `blobs/${algorithm}`)];
   return [
@@ -43,6 +45,7 @@ export function findLeftovers(store: Store): string[] {
     ...lookAtContainers(store).abandoned.map((token) => `containers/${token}`),
     ...lookAtTasks(store).abandoned.map((token) => `tasks/${token}`),
     ...looseLocks(store).map((name) => `locks/${name}`),
+    ...within(store, "downloads").filter((name) => !downloads.has(name.slice("downloads/".length))),
   ];
 }
 
@@ -50,7 +53,7 @@ export function findLeftovers(store: Store): string[] {
 export function findUnused(store: Store): string[] {
   const images = inUse(store);
   if (images === undefined) return [];
-  const needed = new Set<string>();
+  const needed = new Set([...lookAtPulls(store).layers].map((name) => `layers/${name}`));
   for (const { id, manifest, lower } of images) {
     for (const path of lower) needed.add(path.slice(0, path.lastIndexOf("/")));
     for (const digest of [id, ...(manifest === undefined ? [] : [manifest])])

@@ -3,30 +3,31 @@
  * image specification, conversion.md, says what becomes of what. Pure: whatever has to be looked up was looked up before.
  */
 import { defaultSeccomp, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
-import { cleanPath, isWithin } from "../spec/paths.ts";
-import { quote } from "../spec/reader.ts";
+import { cleanPath } from "../spec/paths.ts";
 import { Failure } from "../sys/failure.ts";
+import { annotationsOf } from "./annotations.ts";
+import type { Devices } from "./devices.ts";
 import { toEnvironment } from "./environment.ts";
 import type { ImageConfig, ImageProcess } from "./image-config.ts";
-import type { Options, RawMount } from "./options.ts";
+import { resourcesOf } from "./flags/limits.ts";
+import { INIT, mountsOf, type Places } from "./mounts.ts";
+import { isHosts } from "./flags/namespaces.ts";
+import type { Options } from "./flags/options.ts";
 import type { Machine } from "./platform.ts";
-import { DEFAULT_MOUNTS, MASKED_PATHS, NAMESPACES, READONLY_PATHS } from "./profile.ts";
-import { CPU_PERIOD } from "./quantities.ts";
+import { MASKED_PATHS, READONLY_PATHS } from "./profile.ts";
 import type { Identity } from "./users.ts";
 
 /** What is known besides the image and the flags. */
-export interface Surroundings {
+export interface Surroundings extends Places {
   readonly id: string;
+  readonly hostname: string;
   readonly machine: Machine;
   /** Whether the kernel can limit swap. */
   readonly hasSwap: boolean;
   readonly user: Identity;
   /** Where the layers will be mounted. */
   readonly rootfs: string;
-  /** Where the anonymous volumes are; their number is the name. */
-  readonly volumes: string;
-  /** Where the container's own files of /etc are, and which there are. */
-  readonly etc: { readonly path: string; readonly names: readonly string[] };
+  readonly devices: Devices;
   /** The caller's environment, for --env without a value and for nothing else. */
   readonly callerEnv: readonly string[];
   /** The profile that --security-opt names. */
@@ -40,42 +41,50 @@ const OCI_VERSION = "1.3.0";
 
 /** The config.json. Throws a Failure. */
 export function toConfig(image: ImageConfig, options: Options, around: Surroundings): object {
-  const hostname = hostnameOf(options, around.id);
-  const namespaces = NAMESPACES.filter((type) => type !== "network" || !options.hostNetwork);
+  const { namespaces, security, sysctl, cgroupParent } = options;
   return {
     ociVersion: OCI_VERSION,
-    process: processOf(image.process, options, around, hostname),
+    process: processOf(image.process, options, around),
     root: { path: around.rootfs, readonly: options.readonlyRoot },
-    hostname,
+    ...namesOf(options, around),
     mounts: mountsOf(image.process, options, around),
-    annotations: annotationsOf(image, around),
+    annotations: annotationsOf(image, options, around.warn),
     linux: {
-      namespaces: namespaces.map((type) => ({ type })),
-      resources: resourcesOf(options, around),
+      namespaces,
+      resources: { devices: rulesOf(options, around), ...resourcesOf(options.limits, around.hasSwap) },
+      ...(around.devices.nodes.length === 0 ? {} : { devices: around.devices.nodes }),
+      ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+      ...(cgroupParent === undefined ? {} : { cgroupsPath: cleanPath(`/${cgroupParent}/${around.id}`) }),
       ...seccompOf(options, around),
-      maskedPaths: MASKED_PATHS,
-      readonlyPaths: READONLY_PATHS,
+      maskedPaths: security.masked ? MASKED_PATHS : [],
+      readonlyPaths: security.masked ? READONLY_PATHS : [],
     },
   };
 }
 
-/** As docker: the beginning of the id, unless the caller wants another. */
-export function hostnameOf({ hostname }: Options, id: string): string {
-  return hostname ?? id.slice(0, 12);
+/** Names are those of a uts namespace: the host's are not the container's to change. */
+function namesOf({ namespaces, hostname, domainname }: Options, around: Surroundings): object {
+  if (!isHosts(namespaces, "uts"))
+    return { hostname: around.hostname, ...(domainname === undefined ? {} : { domainname }) };
+  if (hostname === undefined && domainname === undefined) return {};
+  throw new Failure("--uts host and --hostname or --domainname exclude each other: they would change the host's name");
 }
 
-function processOf(image: ImageProcess, options: Options, around: Surroundings, hostname: string): object {
-  const { capabilities, terminal, security } = options;
+function processOf(image: ImageProcess, options: Options, around: Surroundings): object {
+  const { capabilities, terminal, security, umask, oomScoreAdj, limits } = options;
+  const { callerEnv, hostname, warn } = around;
   const isRoot = around.user.uid === 0;
   return {
     terminal,
-    user: around.user,
+    user: { ...around.user, ...(umask === undefined ? {} : { umask }) },
     args: argsOf(image, options),
-    env: toEnvironment(image.env, options, { callerEnv: around.callerEnv, hostname, warn: around.warn }),
+    env: toEnvironment(image.env, options, { callerEnv, hostname, warn }),
     cwd: options.cwd ?? cleanPath(`/${image.workingDir}`),
     // Never inheritable: CVE-2022-24769. Who is not root has none after execve(2) in any case, capabilities(7).
     capabilities: { bounding: capabilities, ...(isRoot ? { permitted: capabilities, effective: capabilities } : {}) },
     noNewPrivileges: security.noNewPrivileges,
+    ...(limits.rlimits.length === 0 ? {} : { rlimits: limits.rlimits }),
+    ...(oomScoreAdj === undefined ? {} : { oomScoreAdj }),
   };
 }
 
@@ -86,95 +95,13 @@ function argsOf({ entrypoint, cmd }: ImageProcess, options: Options): readonly s
   const rest = options.command.length > 0 || own !== undefined ? options.command : cmd;
   const args = [...first, ...rest];
   if (args.length === 0) throw new Failure('the image names no command: give one after "--"');
-  return args;
+  return options.init ? [INIT, "--", ...args] : args;
 }
 
-/** The default ones, the image's volumes, the caller's. */
-function mountsOf(image: ImageProcess, options: Options, around: Surroundings): RawMount[] {
-  checkTwice(options.mounts);
-  const own = anonymousVolumes(image, options).map(({ destination, name }) =>
-    bind(`${around.volumes}/${name}`, destination),
-  );
-  const files = around.etc.names.map((name) => bind(`${around.etc.path}/${name}`, `/etc/${name}`));
-  const asked = [...own, ...files, ...options.mounts];
-  // One that is asked for takes the place of a default one, and of all below it: those would be covered.
-  const defaults = DEFAULT_MOUNTS.filter(
-    ({ destination }) => !asked.some((mount) => isWithin(destination, mount.destination)),
-  );
-  return [...defaults, ...asked.toSorted((left, right) => depthOf(left) - depthOf(right))];
-}
-
-function bind(source: string, destination: string): RawMount {
-  return { destination, type: "bind", source, options: ["rbind", "rprivate"] };
-}
-
-/** Where the runtime's own mounts are: a volume of an image is left out there (images made for systemd have such). */
-const RESERVED = ["/proc", "/sys", "/dev"];
-
-/** The image's volumes that nothing else is mounted on, and their names among the container's own files. */
-export function anonymousVolumes(
-  { volumes }: ImageProcess,
-  { mounts }: Options,
-): { destination: string; name: string }[] {
-  const destinations = [...new Set(volumes.map((path) => cleanPath(`/${path}`)))];
-  return destinations
-    .filter((path) => !isReserved(path) && !mounts.some(({ destination }) => destination === path))
-    .map((destination, index) => ({ destination, name: String(index) }));
-}
-
-function isReserved(path: string): boolean {
-  return path === "/" || RESERVED.some((directory) => isWithin(path, directory));
-}
-
-function checkTwice(mounts: readonly RawMount[]): void {
-  const seen = new Set<string>();
-  for (const { destination } of mounts) {
-    if (seen.has(destination)) throw new Failure(`two mounts have the destination ${quote(destination)}`);
-    seen.add(destination);
-  }
-}
-
-function depthOf({ destination }: RawMount): number {
-  return destination.split("/").length;
-}
-
-/** Annotations that the runtime or those around it act on: not for an image to give (CVE-2024-3154, CVE-2026-53488). */
-const NOT_FROM_IMAGES = ["org.systemd.property.", "org.criu.", "run.oci."];
-
-/** conversion.md, "Annotation Fields": implied ones first, so that a label of the same name has the last word. */
-function annotationsOf(
-  { platform, author, created, process }: ImageConfig,
-  around: Surroundings,
-): Record<string, string> {
-  const prefix = "org.opencontainers.image.";
-  const implied = {
-    os: platform.os,
-    architecture: platform.architecture,
-    variant: platform.variant,
-    author,
-    created,
-    stopSignal: process.stopSignal,
-    exposedPorts: process.exposedPorts.join(","),
-  };
-  const annotations: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const [key, value] of Object.entries(implied)) if (value !== "") annotations[prefix + key] = value;
-  for (const [key, value] of Object.entries(process.labels)) {
-    const refused = key === "bundle" || key === "" || NOT_FROM_IMAGES.some((start) => key.startsWith(start));
-    if (refused) around.warn(`the image's label ${quote(key)} is left out: it would be an instruction to the runtime`);
-    else annotations[key] = value;
-  }
-  return annotations;
-}
-
-/** Everything is denied but what the runtime allows to all; limits from the flags. */
-function resourcesOf({ memory, cpuQuota, pids }: Options, { hasSwap }: Surroundings): object {
-  return {
-    devices: [{ allow: false, access: "rwm" }],
-    // As docker: as much swap again as memory.
-    ...(memory === undefined ? {} : { memory: { limit: memory, ...(hasSwap ? { swap: memory * 2 } : {}) } }),
-    ...(cpuQuota === undefined ? {} : { cpu: { quota: cpuQuota, period: CPU_PERIOD } }),
-    ...(pids === undefined ? {} : { pids: { limit: pids } }),
-  };
+/** Everything is denied but what the runtime allows to all, and what the flags name. */
+function rulesOf({ security, deviceRules }: Options, { devices }: Surroundings): object[] {
+  if (security.privileged) return [{ allow: true, access: "rwm" }];
+  return [{ allow: false, access: "rwm" }, ...devices.rules, ...deviceRules];
 }
 
 function seccompOf({ security, capabilities }: Options, { machine, seccomp }: Surroundings): object {

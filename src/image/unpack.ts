@@ -5,7 +5,7 @@ import type { Context } from "../commands/context.ts";
 import { basename } from "../spec/paths.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { obtainImage } from "./obtain.ts";
-import { parseOptions } from "./options.ts";
+import { parseOptions } from "./flags/options.ts";
 import { asMachine } from "./platform.ts";
 import { identify } from "./prepare.ts";
 import { toConfig } from "./to-config.ts";
@@ -19,21 +19,25 @@ export function unpackImage(context: Context, image: string, destination: string
     if (sys.statxIfAny(null, `${destination}/${name}`, 0) !== undefined)
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
-  const { record, config } = obtainImage(context, store, image);
+  const { record, config } = obtainImage(context, store, image, "never");
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });
   const layers = record.lower.map((lower) => `${store.path}/${lower.slice(0, lower.lastIndexOf("/"))}`).toReversed();
   const text = toConfig({ ...config, process: { ...config.process, volumes: [] } }, options, {
     id: basename(destination),
+    hostname: basename(destination).slice(0, 12),
     machine: asMachine(sys.uname().machine),
     hasSwap: false,
     user: identify(
       sys,
       record.lower.map((lower) => `${store.path}/${lower}`),
-      config.process.user,
+      { user: config.process.user, groups: [] },
     ),
     rootfs: "rootfs",
+    store: "store",
     volumes: "volumes",
     etc: { path: "etc", names: [] },
+    init: "init",
+    devices: { nodes: [], rules: [] },
     callerEnv: [],
     seccomp: undefined,
     warn: (message) => log.warn(message),

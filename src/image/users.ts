@@ -46,6 +46,11 @@ export function resolveUser(text: string, databases: Databases): Identity {
   return { uid, gid, additionalGids: [...new Set([gid, ...groupsOf(entry?.name, databases)])] };
 }
 
+/** The ids of further groups, given by name or number. Throws a Failure. */
+export function resolveGroups(groups: readonly string[], databases: Databases): number[] {
+  return groups.map((group) => findGroup(group, databases));
+}
+
 function findUser(user: string, databases: Databases): PasswdEntry | undefined {
   const number = numberOf(user === "" ? "0" : user);
   const isMeant = (entry: PasswdEntry): boolean => (number === undefined ? entry.name === user : entry.uid === number);

@@ -2,9 +2,11 @@
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { startPiped, type Piped } from "../sys/spawn.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
+import type { JsonObject } from "../spec/reader.ts";
+import type { Network } from "./network.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 
 /** Where an image comes from, as the worker is told. */
@@ -26,6 +28,35 @@ export interface LayerOrder {
 interface FromSource {
   readonly source: Source;
   readonly scratch: string;
+}
+
+/** A request to a registry or a token service. */
+export interface FetchOrder {
+  readonly method?: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Goes to the origin of `url` only. */
+  readonly authorization?: string;
+  readonly body?: string;
+  readonly limit: number;
+  readonly digest?: string;
+  readonly attempts?: number;
+}
+
+/** Layers to be pulled. */
+export interface PullOrder {
+  readonly authorization?: string;
+  readonly renewal?: FetchOrder;
+  readonly staging: string;
+  readonly threads: number;
+  readonly layers: readonly {
+    readonly url: string;
+    readonly digest: string;
+    readonly size: number;
+    readonly diffId: string;
+    readonly dest: string;
+    readonly spool: string;
+  }[];
 }
 
 /** What the worker can be asked, and what it answers. */
@@ -50,8 +81,27 @@ export interface Requests {
   };
   usage: { in: { paths: readonly string[] }; out: { bytes: readonly number[] } };
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
+  copy: { in: { from: string; to: string }; out: object };
   remove: { in: { path: string }; out: object };
+  fetch: {
+    in: { network: Network; ask: FetchOrder };
+    out: {
+      readonly status: number;
+      readonly headers: readonly (readonly [name: string, value: string])[];
+      readonly text: string;
+      readonly digest: string;
+      readonly size: number;
+    };
+  };
+  pull: {
+    in: { network: Network; ask: PullOrder };
+    out: { readonly layers: readonly { readonly existed: boolean; readonly resumed: number }[] };
+  };
+  toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }
+
+/** The answer of a registry or a token service. */
+export type FetchAnswer = Requests["fetch"]["out"];
 
 /** What is also in `layer.json` beside an unpacked layer. */
 export interface UnpackedLayer {
@@ -70,12 +120,10 @@ export interface Verdict {
   readonly whole: boolean;
 }
 
-/** So much of a layer has been read. */
-export interface Progress {
-  readonly layer: number;
-  readonly bytes: number;
-  readonly total: number;
-}
+/** So much of a layer has been read, or something else about it is worth a word: "retry", "waiting". */
+export type LayerEvent =
+  | { readonly event: "progress"; readonly layer: number; readonly bytes: number; readonly total: number }
+  | { readonly event: "note"; readonly layer: number; readonly what: string; readonly reason: string };
 
 /** What is said of a request: progress, its result, or why it failed. */
 interface Event {
@@ -97,6 +145,13 @@ export class WorkerFailure extends Failure {
 
 const PROGRAM = "tsrun-image";
 
+const SIGPIPE = 13;
+
+/** The path by which a worker opens what it was passed as the first, second … descriptor. */
+export function passedPath(index: number): string {
+  return `/proc/self/fd/${3 + index}`;
+}
+
 /** A line is as long as the longest text that is read, in JSON; a worker that says more has lost its mind. */
 const LONGEST_LINE = 64 << 20;
 
@@ -108,8 +163,8 @@ export class Worker implements Disposable {
   /** Bytes that were read and belong to lines that were not asked for yet. */
   #pending: string[] = [];
 
-  /** Starts the worker that lies beside the program. Throws a Failure where there is none. */
-  constructor(sys: Sys, env: readonly string[]) {
+  /** Starts the worker that lies beside the program; for what is `passed` see passedPath. Throws a Failure where there is none. */
+  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = []) {
     const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
     try {
       sys.faccessat(null, path, 1);
@@ -117,21 +172,21 @@ export class Worker implements Disposable {
       throw new Failure(`cannot run ${path}, which lies beside tsrun`, cause);
     }
     this.#sys = sys;
-    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [] });
+    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [], passed });
   }
 
   /** Asks for one thing and waits for it. Throws a WorkerFailure with the worker's own words. */
   ask<Name extends keyof Requests>(
     name: Name,
     request: Requests[Name]["in"],
-    onProgress?: (progress: Progress) => void,
+    listen?: (event: LayerEvent) => void,
   ): Requests[Name]["out"] {
     const id = ++this.#number;
     this.#write(`${JSON.stringify({ id, do: name, ...request })}\n`);
     for (;;) {
-      const event = JSON.parse(decodeUtf8(this.#line())) as Event & Progress & Requests[Name]["out"];
+      const event = JSON.parse(decodeUtf8(this.#line())) as Event & Requests[Name]["out"];
       if (event.id !== id) throw new Failure(`${PROGRAM} answers request ${event.id} and not ${id}`);
-      if (event.event === "progress") onProgress?.(event);
+      if (event.event === "progress" || event.event === "note") listen?.(event as unknown as LayerEvent);
       else if (event.event === "result") return event;
       else throw new WorkerFailure(lowerFirst(event.message ?? "the worker failed"), event.kind ?? "io");
     }
@@ -144,10 +199,11 @@ export class Worker implements Disposable {
     errors[Symbol.dispose]();
     this.#sys.wait(pid, true);
     pidfd[Symbol.dispose]();
+    this.#sys.heedSignal(SIGPIPE); // A container must not ignore it.
   }
 
   #write(line: string): void {
-    this.#sys.ignoreSignal(13); // SIGPIPE: a worker that is gone shows when it is listened to.
+    this.#sys.ignoreSignal(SIGPIPE); // A worker that is gone shows when it is listened to.
     try {
       this.#sys.writeText(this.#piped.input, line);
     } catch (error) {

@@ -98,7 +98,7 @@ export function makeCgroup({ sys }: Scene, { mount, path }: CgroupPlace): void {
     let at = "";
     for (const name of path.split("/").filter((part) => part !== "")) {
       at += at === "" ? name : `/${name}`;
-      if (makeOne(sys, root, at)) made.push(at);
+      if (sys.mkdirIfNone(root, at, 0o755)) made.push(at);
     }
     using cgroup = sys.openat2(root, at, O_RDONLY | O_DIRECTORY, 0, STRICT);
     const events = readCgroup(sys, cgroup, "cgroup.events");
@@ -107,17 +107,6 @@ export function makeCgroup({ sys }: Scene, { mount, path }: CgroupPlace): void {
     if (events.includes("frozen 1")) throw new Error("the cgroup is frozen");
   } catch (error) {
     for (const each of made.toReversed()) unmake(sys, root, each);
-    throw error;
-  }
-}
-
-/** Whether it was not there. */
-function makeOne(sys: Sys, root: Fd, path: string): boolean {
-  try {
-    sys.mkdirat(root, path, 0o755);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "EEXIST")) return false;
     throw error;
   }
 }

@@ -24,6 +24,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/** The JSON of a value with bigints in it, which the engine's own writer refuses: every digit of them is written. */
+export function writeJson(value: unknown): string {
+  if (typeof value === "bigint") return String(value);
+  if (Array.isArray(value)) return `[${value.map(writeJson).join(",")}]`;
+  if (typeof value !== "object" || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).filter(([, member]) => member !== undefined);
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${writeJson(member)}`).join(",")}}`;
+}
+
 /** Parses `text` so that integers beyond 2^53 become bigint, however they are written: 2^64-1, 1e19, 1.5e20. */
 export function parseExactJson(text: string): unknown {
   if (text.length > MAX_LENGTH) {

@@ -99,14 +99,6 @@ const OTHERS: Readonly<Record<string, Option>> = {
   loud: { kind: "nothing" },
 };
 
-/** A Map, not an object: "constructor" is an option like any other unknown one. Made when first asked for. */
-let known: ReadonlyMap<string, Option> | undefined;
-
-function knownOptions(): ReadonlyMap<string, Option> {
-  known ??= buildOptions();
-  return known;
-}
-
 function buildOptions(): Map<string, Option> {
   const options = new Map<string, Option>(Object.entries(OTHERS));
   for (const [name, flag] of Object.entries(FLAGS)) options.set(name, { kind: "flag", flag });
@@ -117,16 +109,19 @@ function buildOptions(): Map<string, Option> {
   return options;
 }
 
+/** A Map, not an object: "constructor" is an option like any other unknown one. */
+const KNOWN: ReadonlyMap<string, Option> = buildOptions();
+
 /** The names that are known, in alphabetical order, without those that tsrun refuses: for `tsrun features`. */
 export function knownMountOptions(): string[] {
   const names: string[] = [];
-  for (const [name, option] of knownOptions()) if (option.kind !== "idmap") names.push(name);
+  for (const [name, option] of KNOWN) if (option.kind !== "idmap") names.push(name);
   return names.toSorted();
 }
 
 /** What `rootfsPropagation` may be: the eight words that options of mounts know too. */
 export function propagationOf(word: string): NonNullable<Mount["propagation"]> | undefined {
-  const option = knownOptions().get(word);
+  const option = KNOWN.get(word);
   return option?.kind === "propagation" ? { type: option.type, recursive: option.recursive } : undefined;
 }
 
@@ -152,10 +147,9 @@ export function sortOptions(options: readonly string[], at: string): SortedOptio
     tmpcopyup: false,
     remount: false,
   };
-  const table = knownOptions();
   for (let index = 0; index < options.length; index++) {
     const text = options[index] ?? "";
-    const option = table.get(text);
+    const option = KNOWN.get(text);
     if (option === undefined) addData(sorted, text);
     else if (option.kind === "idmap") throw new SpecError(`${at}[${index}]`, `"${text}" is not supported yet`);
     else apply(sorted, option);

@@ -67,9 +67,8 @@ function write(sys: Sys, opened: Fd, content: string | Uint8Array): void {
 /** mkdir -p of an absolute host path; what is made gets `mode`. */
 export function makeDirectories(sys: Sys, path: string, mode: number): void {
   try {
-    sys.mkdirat(null, path, mode);
+    sys.mkdirIfNone(null, path, mode);
   } catch (error) {
-    if (isErrno(error, "EEXIST")) return;
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (!isErrno(error, "ENOENT") || parent === "") throw error;
     makeDirectories(sys, parent, mode);

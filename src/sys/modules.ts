@@ -15,10 +15,17 @@ export interface Modules {
   "explain-failure": typeof import("../explain/failure.ts");
   "commands-help": typeof import("../commands/help.ts");
   "commands-image-load": typeof import("../commands/image-load.ts");
+  "commands-image-pull": typeof import("../commands/image-pull.ts");
   "commands-image-ls": typeof import("../commands/image-ls.ts");
   "commands-image-inspect": typeof import("../commands/image-inspect.ts");
   "commands-image-rm": typeof import("../commands/image-rm.ts");
   "commands-image-unpack": typeof import("../commands/image-unpack.ts");
+  "commands-volume-create": typeof import("../commands/volume-create.ts");
+  "commands-volume-ls": typeof import("../commands/volume-ls.ts");
+  "commands-volume-inspect": typeof import("../commands/volume-inspect.ts");
+  "commands-volume-rm": typeof import("../commands/volume-rm.ts");
+  "commands-volume-prune": typeof import("../commands/volume-prune.ts");
+  "image-pull-for-run": typeof import("../image/pull-for-run.ts");
   "image-prepare": typeof import("../image/prepare.ts");
   phases: typeof import("../commands/phases.ts");
   trace: typeof import("../commands/trace.ts");

@@ -22,6 +22,8 @@ export interface Native {
   openat2IfAny(dir: Fd | null, path: string, flags: number, resolve: number): Fd | undefined;
   /** `mkdirat(2)`. */
   mkdirat(dir: Fd | null, path: string, mode: number): void;
+  /** As mkdirat; says whether nothing was there before. */
+  mkdirIfNone(dir: Fd | null, path: string, mode: number): boolean;
   /** `mknodat(2)`; `mode` holds the type too. */
   mknodat(dir: Fd | null, path: string, mode: number, major: number, minor: number): void;
   /** `symlinkat(2)`. */
@@ -74,7 +76,7 @@ export interface Native {
   sameText(bytes: Uint8Array, text: string): boolean;
   /** The UTF-8 of a text. */
   bytesOf(text: string): Uint8Array;
-  /** FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody. */
+  /** A hash of a text, 64 bits in hexadecimal: for a file's name, not against anybody. FNV-1a, but of words of eight bytes. */
   hashText(text: string): string;
   /** One `read(2)` of at most `limit` bytes; empty at the end. */
   readSome(fd: Fd, limit: number): Uint8Array;
@@ -125,7 +127,7 @@ export interface Native {
   /** `clone3(2)` as fork: both sides go on from here, with a heap each. `flags` is CLONE_*; CLONE_PIDFD is added. With
    * `cgroup` the child begins its life there (CLONE_INTO_CGROUP). The child gets pid 0. */
   clone3(flags: number, cgroup: readonly Fd[]): { readonly pid: number; readonly pidfd: Fd[] };
-  /** `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks. */
+  /** `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks, and no child at all is none that has ended. */
   wait(pid: number, block: boolean): { readonly pid: number; readonly code: number; readonly signal: number };
   /** `pidfd_open(2)`. */
   pidfdOpen(pid: number): Fd;
@@ -198,8 +200,12 @@ export interface Native {
   readSignal(fd: Fd): number;
   /** Every signal to its default, none blocked: what the kernel gives to a program that nobody started. */
   resetSignals(): void;
+  /** `sigprocmask(2)`: no signal is blocked any more. */
+  unblockSignals(): void;
   /** `signal(2)` SIG_IGN. */
   ignoreSignal(signal: number): void;
+  /** `signal(2)` SIG_DFL. */
+  heedSignal(signal: number): void;
   /** `poll(2)`: waits until one of `fds` can be read (or written, where its entry in `events` says POLLOUT); gives
    * the revents of each. `timeout` in milliseconds, -1 for ever. An interruption counts as nothing happened. */
   poll(fds: readonly Fd[], events: readonly number[], timeout: number): number[];

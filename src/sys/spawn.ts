@@ -35,14 +35,17 @@ export interface Piped {
   readonly errors: Fd;
 }
 
-type Startable = Pick<Program, "path" | "args" | "env" | "directory">;
+type Startable = Pick<Program, "path" | "args" | "env" | "directory"> & {
+  /** What it gets besides the standard streams, as 3, 4 and so on. */
+  readonly passed?: readonly Fd[];
+};
 
 /** Starts a program with pipes. A program that cannot be run says why on its standard error, with code 127. */
 export function startPiped(sys: Sys, program: Startable): Piped {
   const [inputOf, input] = sys.pipe();
   const [output, outputOf] = sys.pipe();
   const [errors, errorsOf] = sys.pipe();
-  const made = start(sys, program, [inputOf, outputOf, errorsOf]);
+  const made = start(sys, program, [inputOf, outputOf, errorsOf, ...(program.passed ?? [])]);
   for (const fd of [inputOf, outputOf, errorsOf]) fd[Symbol.dispose]();
   return { ...made, input, output, errors };
 }
@@ -55,10 +58,10 @@ function start(sys: Sys, program: Startable, streams: readonly Fd[]): Pick<Piped
 
 function becomeProgram(sys: Sys, { path, args, env, directory }: Startable, streams: readonly Fd[]): never {
   try {
-    // Away from 0, 1 and 2 first: one of them may be a number that is still to be filled.
-    const moved = streams.map((stream) => sys.duplicate(stream, 3));
+    // Out of the way first: one of them may be a number that is still to be filled.
+    const moved = streams.map((stream) => sys.duplicate(stream, streams.length));
     moved.forEach((stream, number) => sys.duplicateTo(stream, number));
-    sys.closeRange(3, 0xffffffff, 0);
+    sys.closeRange(streams.length, 0xffffffff, 0);
     sys.resetSignals();
     if (directory !== undefined) enter(sys, directory);
     sys.execve(path, args, env);

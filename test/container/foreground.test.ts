@@ -17,6 +17,16 @@ function runOnTerminal(box: Box, script: string, program: string): Result {
   return inShell(box, script, box.command("run", "--bundle", box.bundle(program, onTerminal), box.id()));
 }
 
+test("what the caller ignores or blocks the process does not, nor does one of exec", [], (box) => {
+  const ignoring = "trap '' TERM PIPE CHLD USR1; exec \"$@\"";
+  const shows = ["/bin/busybox", "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"];
+  const nothing = "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n";
+  const id = box.id();
+  assert.equal(inShell(box, ignoring, box.command("run", "--bundle", box.bundle(shows), id)).stdout, nothing);
+  const { id: running } = box.started(["sleep", "1000"]);
+  assert.equal(inShell(box, ignoring, box.command("exec", running, ...shows)).stdout, nothing);
+});
+
 test(
   "what a terminal shows is complete, where the caller's stdout is non-blocking and read late",
   ["tool:python3"],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "../support/box.ts";
 import { eventually, textOf } from "../support/runtime.ts";
@@ -202,4 +202,35 @@ test("twenty creates of one id at once: one wins, and nothing of the others stay
     results.map(({ stderr }) => stderr).join(""),
   );
   assert.equal(box.state(id).status, "created");
+});
+
+test("an id has 240 characters at most, of letters, digits and _ + . -", ["tsrun"], (box) => {
+  const bundle = box.bundle("true");
+  const longest = `${box.mark}${"x".repeat(240 - box.mark.length)}`;
+  assert.equal(box.tsrun(["run", "--bundle", bundle, longest]).status, 0);
+  for (const id of [`${longest}x`, "a/b", "..", "a b", "a~deleted", "é"]) {
+    const { status, stderr } = box.tsrun(["run", "--bundle", bundle, id]);
+    assert.equal(status, 1, id);
+    assert.match(stderr, /invalid container ID format/);
+  }
+});
+
+test("annotations of more than a mebibyte are refused, and nothing is left", ["tsrun"], (box) => {
+  const { status, stderr } = box.run("true", (config) => {
+    config.annotations = { large: "x".repeat(1 << 20) };
+  });
+  assert.equal(status, 1);
+  assert.match(stderr, /annotations must not be larger than 1 MiB together/);
+});
+
+test("a container of another boot has stopped, whoever has its pid now", ["tsrun"], (box) => {
+  const { id } = box.started(["sleep", "1000"]);
+  const file = join(box.root, id, "state.json");
+  const now = readFileSync(file, "utf8");
+  const state = JSON.parse(now) as { boot: string };
+  writeFileSync(file, JSON.stringify({ ...state, boot: "00000000-0000-0000-0000-000000000000" }));
+  assert.equal(box.state(id).status, "stopped");
+  assert.equal(box.tsrun(["kill", id, "KILL"]).status, 1);
+  writeFileSync(file, now);
+  assert.equal(box.state(id).status, "running");
 });

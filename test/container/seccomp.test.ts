@@ -1,4 +1,15 @@
 import assert from "node:assert/strict";
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { test } from "../support/box.ts";
 import type { Box } from "../support/box.ts";
 import type { Config, Seccomp, SyscallRule } from "../support/config.ts";
@@ -177,6 +188,43 @@ test("a filter that forbids what the runtime itself needs last is no hindrance",
     if (noNewPrivileges) assert.equal(status, 0, stderr);
     else assert.ok(status === 0 || status === 1);
   }
+});
+
+/** What a filter cache may be found as: cut at any place, empty, of another profile, or no file at all. */
+const DAMAGE: Readonly<Record<string, (path: string) => void>> = {
+  "is cut": (path) => truncateSync(path, 200),
+  "is empty": (path) => truncateSync(path, 0),
+  "lacks its last byte": (path) => truncateSync(path, statSync(path).size - 1),
+  "has another program's length in it": (path) => writeFileSync(path, Buffer.alloc(12)),
+  "is a link": (path) => {
+    rmSync(path);
+    symlinkSync("/dev/zero", path);
+  },
+};
+
+for (const [how, damage] of Object.entries(DAMAGE)) {
+  test(`a kept filter that ${how} is not believed: the container has its own all the same`, ["tsrun"], (box) => {
+    const profile = except({ names: MKDIR, action: "SCMP_ACT_ERRNO" });
+    const script = "mkdir /x; grep Seccomp: /proc/self/status";
+    assert.equal(run(box, script, profile).stdout, "Seccomp:\t2\n");
+    const cache = join(box.root, "~seccomp");
+    for (const name of readdirSync(cache)) damage(join(cache, name));
+    const { stdout, stderr } = run(box, script, profile);
+    assert.equal(stdout, "Seccomp:\t2\n");
+    assert.match(stderr, /Operation not permitted/);
+  });
+}
+
+test("a cache that somebody else may write to is not believed", ["tsrun"], (box) => {
+  const profile = except({ names: MKDIR, action: "SCMP_ACT_ERRNO" });
+  run(box, "true", profile);
+  const cache = join(box.root, "~seccomp");
+  const [name = ""] = readdirSync(cache);
+  const forged = readFileSync(join(cache, name));
+  forged.fill(0, forged.length - 8); // Its last instruction.
+  writeFileSync(join(cache, name), forged);
+  chmodSync(cache, 0o777);
+  assert.equal(run(box, "grep Seccomp: /proc/self/status", profile).stdout, "Seccomp:\t2\n");
 });
 
 test("a user without capabilities gets the filter too", [], (box) => {

@@ -12,7 +12,6 @@ const FACTS: Facts = {
   cgroupMount: "/sys/fs/cgroup",
   ownCgroup: "/user.slice/session-1.scope",
   controllers: ["cpuset", "cpu", "io", "memory", "hugetlb", "pids", "rdma"],
-  boundingSet: (1n << 41n) - 1n,
 };
 
 /** Of `run` in the foreground without any option, but for what `changes` says. */

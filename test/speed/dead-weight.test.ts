@@ -28,25 +28,26 @@ function deadModule(size: number): string {
   return `export const dead = {\n${functions.join("")}};\n`;
 }
 
+function call(command: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): void {
+  execFileSync(command, args, { cwd, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...env } });
+}
+
 /** Builds the program with the dead module, as scripts/build does; gives its path. */
 function buildHeavy(): string {
   rmSync(join(FOLDER, "bytecode"), { recursive: true, force: true });
   mkdirSync(FOLDER, { recursive: true });
   cpSync("build/bytecode", join(FOLDER, "bytecode"), { recursive: true });
   writeFileSync(join(FOLDER, "dead.js"), deadModule(MEGABYTE));
-  const run = (command: string, args: readonly string[], cwd: string, env: Record<string, string> = {}): void => {
-    execFileSync(command, args, { cwd, stdio: ["ignore", "ignore", "inherit"], env: { ...process.env, ...env } });
-  };
   const compiler = ["run", "-q", "--release", "--target", "x86_64-unknown-linux-gnu", "-p", "bytecode", "--"];
-  run("cargo", [...compiler, join(FOLDER, "bytecode"), join(FOLDER, "dead.js")], "native");
-  run("cargo", ["build", "-q", "--release", "--bin", "tsrun", "--bin", "tsrun-rehearse"], "native", {
+  call("cargo", [...compiler, join(FOLDER, "bytecode"), join(FOLDER, "dead.js")], "native");
+  call("cargo", ["build", "-q", "--release", "--bin", "tsrun", "--bin", "tsrun-rehearse"], "native", {
     CARGO_TARGET_DIR: join(FOLDER, "target"),
     TSRUN_BYTECODE: join(FOLDER, "bytecode"),
   });
   const made = join(FOLDER, "target", TARGET, "release");
-  run("./tsrun-rehearse", [resolve("build/scenarios.qbc"), "heap.layout"], made);
-  run("./tsrun", ["--store-heap", "heap.bin", "heap.layout"], made);
-  run("objcopy", ["--update-section", ".arena=heap.bin", "tsrun", join(FOLDER, "tsrun")], made);
+  call("./tsrun-rehearse", [resolve("build/scenarios.qbc"), "heap.layout"], made);
+  call("./tsrun", ["--store-heap", "heap.bin", "heap.layout"], made);
+  call("objcopy", ["--update-section", ".arena=heap.bin", "tsrun", join(FOLDER, "tsrun")], made);
   return join(FOLDER, "tsrun");
 }
 

@@ -15,7 +15,6 @@ const FACTS: Facts = {
   cgroupMount: "/sys/fs/cgroup",
   ownCgroup: "/",
   controllers: ["memory", "pids", "cpu"],
-  boundingSet: 0n,
 };
 
 const SPECS = generatedSpecs(400);

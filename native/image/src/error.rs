@@ -23,6 +23,14 @@ pub enum Kind {
     NotFound,
     /// The file system has no room left, or the owner may not have more of it.
     NoSpace,
+    /// The other side cannot be reached, or has fallen silent.
+    Network,
+    /// The other side does not speak TLS.
+    Plain,
+    /// The other side cannot prove who it is.
+    Certificate,
+    /// The other side refuses.
+    Refused,
 }
 
 /// A failure, ready to be printed.

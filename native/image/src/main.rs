@@ -13,6 +13,7 @@ mod inspect;
 mod limits;
 mod merge;
 mod name;
+mod net;
 mod protocol;
 mod read;
 mod remove;
@@ -25,11 +26,14 @@ mod unpack;
 mod usage;
 
 use error::{Error, Result};
+use net::Network;
+use net::client::Client;
 use protocol::{Reporter, Request};
 use serde_json::{Value, json};
 use source::Library;
 use std::io::{BufRead, Read, stdin};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 /// A request for an image of a thousand layers is far below.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
 /// Answers one request after another, until there are no more.
 fn serve() -> Result<()> {
     let mut library = Library::default();
+    let mut clients = Clients::default();
     let mut input = stdin().lock();
     loop {
         let mut line = Vec::new();
@@ -71,12 +76,27 @@ fn serve() -> Result<()> {
         }
         let (id, request) = protocol::parse(&line);
         let reporter = Reporter::new(id);
-        let outcome = request.and_then(|request| answer(request, &mut library, &reporter));
+        let outcome = request.and_then(|request| answer(request, &mut library, &mut clients, &reporter));
         reporter.end(outcome).map_err(|error| Error::io(format!("Cannot answer: {error}")))?;
     }
 }
 
-fn answer(request: Request, library: &mut Library, reporter: &Reporter) -> Result<Value> {
+/// The last client, whose connections are still open.
+#[derive(Default)]
+struct Clients(Option<Arc<Client>>);
+
+impl Clients {
+    fn of(&mut self, network: &Network) -> Result<Arc<Client>> {
+        if let Some(client) = self.0.as_ref().filter(|client| client.is_of(network)) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Client::new(network)?);
+        self.0 = Some(Arc::clone(&client));
+        Ok(client)
+    }
+}
+
+fn answer(request: Request, library: &mut Library, clients: &mut Clients, reporter: &Reporter) -> Result<Value> {
     match request {
         Request::Read { source, scratch, member, limit, digest } => {
             let source = library.open(&source, scratch.as_deref())?;
@@ -95,11 +115,20 @@ fn answer(request: Request, library: &mut Library, reporter: &Reporter) -> Resul
             told(unpack::measure::run(&source, &members, &path)?)
         }
         Request::Usage { paths } => Ok(json!({ "bytes": usage::run(&paths)? })),
-        Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
         Request::Stack { layers, dest, staging } => told(stack::run(&layers, &dest, staging.as_deref())?),
         Request::Check { layers, threads, repair } => {
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
+        Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
+        Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
+        Request::Toml { text } => {
+            let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+                Error::format(error.to_string().lines().next().unwrap_or_default().to_owned())
+            })?;
+            Ok(json!({ "value": value }))
+        }
+        Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
+        Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

@@ -1,4 +1,4 @@
-//! The request `merge`: the stacked layers as one tree of files, for where there is no overlay.
+//! The requests `merge`, the stacked layers as one tree of files for where there is no overlay, and `copy`, of one tree.
 //!
 //! Layer after layer is laid over the copy, as overlayfs lays them over each other: a whiteout removes, an
 //! opaque directory empties, a directory joins a directory, all else replaces.
@@ -41,16 +41,31 @@ pub fn run(layers: &[String], dest: &str) -> Result<()> {
     })
 }
 
+/// Copies what is in the directory `from`, and its attributes, to the empty directory `to`. Either may be the caller's,
+/// by a descriptor that was passed on: /proc/self/fd/N.
+pub fn copy(from: &str, to: &str) -> Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let from = open(from, flags, Mode::empty()).doing(|| format!("Cannot open {from}"))?;
+    let to = open(to, flags, Mode::empty()).doing(|| format!("Cannot open {to}"))?;
+    lay(&from, &to, &mut Copier::default()).inspect_err(|_| {
+        // The first failure is the one to tell.
+        let _ = remove::contents(&to);
+    })
+}
+
 fn lay_all(layers: &[String], root: &OwnedFd) -> Result<()> {
     let mut copier = Copier::default();
     for path in layers {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fs = open(format!("{path}/fs"), flags, Mode::empty()).doing(|| format!("Cannot open layer {path}"))?;
-        let (maker, linked) = (Maker::of_this_process(), HashMap::new());
-        let mut layer = Layer { root, maker, copier: &mut copier, linked };
-        layer.directory(&fs, root, b"").map_err(|error| error.within(format!("Cannot copy layer {path}")))?;
+        lay(&fs, root, &mut copier).map_err(|error| error.within(format!("Cannot copy layer {path}")))?;
     }
     Ok(())
+}
+
+fn lay(from: &OwnedFd, root: &OwnedFd, copier: &mut Copier) -> Result<()> {
+    let (maker, linked) = (Maker::of_this_process(), HashMap::new());
+    Layer { root, maker, copier, linked }.directory(from, root, b"")
 }
 
 /// One layer on its way into the copy.

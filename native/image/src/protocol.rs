@@ -3,12 +3,13 @@
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
+use crate::net::{Network, fetch, pull};
 use crate::source::Source;
 use crate::unpack::layer::Order;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Write, stdout};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// What the worker can be asked to do.
@@ -92,6 +93,32 @@ pub enum Request {
         /// Which.
         paths: Vec<String>,
     },
+    /// One answer of a registry or token service.
+    Fetch {
+        /// How it is reached.
+        network: Network,
+        /// What is asked.
+        ask: fetch::Order,
+    },
+    /// Layers from a registry into directories.
+    Pull {
+        /// How it is reached.
+        network: Network,
+        /// Which.
+        ask: pull::Order,
+    },
+    /// A text in TOML as what it says.
+    Toml {
+        /// The text.
+        text: String,
+    },
+    /// A copy of a directory.
+    Copy {
+        /// Which.
+        from: String,
+        /// An empty one.
+        to: String,
+    },
     /// Removes a directory.
     Remove {
         /// Which.
@@ -128,17 +155,28 @@ struct Failure<'a> {
 }
 
 #[derive(Serialize)]
+struct Note<'a> {
+    layer: usize,
+    what: &'a str,
+    reason: &'a str,
+}
+
+#[derive(Serialize)]
 struct Progress {
     layer: usize,
     bytes: u64,
     total: u64,
 }
 
+/// How many bytes, and when.
+type Told = Option<(u64, Instant)>;
+
 /// Tells the parent about one request.
+#[derive(Clone)]
 pub struct Reporter {
     id: Value,
     /// What was last told about each layer, and when.
-    told: Mutex<Vec<Option<(u64, Instant)>>>,
+    told: Arc<Mutex<Vec<Told>>>,
 }
 
 impl Reporter {
@@ -146,7 +184,7 @@ impl Reporter {
 
     /// For the request with this number.
     pub fn new(id: Value) -> Self {
-        Self { id, told: Mutex::default() }
+        Self { id, told: Arc::default() }
     }
 
     /// So much of a layer's blob has been read. Told ten times a second at most, but the end always.
@@ -163,6 +201,17 @@ impl Reporter {
             // Whether the parent still listens shows when the request ends.
             let _ = self.send("progress", Progress { layer, bytes, total });
         }
+    }
+
+    /// Something about a layer that is worth a word: "retry", "waiting".
+    pub fn note(&self, layer: usize, what: &'static str, reason: &str) {
+        let _ = self.send("note", Note { layer, what, reason });
+    }
+
+    /// Gives what tells such a thing later.
+    pub fn noting(&self, layer: usize, what: &'static str) -> Box<dyn Fn(&str) + Send> {
+        let reporter = self.clone();
+        Box::new(move |reason| reporter.note(layer, what, reason))
     }
 
     /// Ends the request.

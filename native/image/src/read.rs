@@ -30,7 +30,7 @@ fn text(extent: crate::stream::blob::Extent, limit: u64, digest: Option<&Digest>
         return Err(Error::limit(format!("it has {size} bytes, at most {limit} are read")));
     }
     let algorithm = digest.map_or(Algorithm::Sha256, |digest| digest.algorithm);
-    let mut blob = Blob::new(extent, Some(algorithm));
+    let mut blob = Blob::new(Box::new(extent), Some(algorithm));
     let mut bytes = Vec::new();
     if let Err(error) = blob.read_to_end(&mut bytes) {
         return Err(blob.take_failure().unwrap_or_else(|| Error::io(error.to_string())));

@@ -1,5 +1,5 @@
 import { COMMANDS, findCommand, GLOBAL_FLAGS, type Flag } from "../../../src/commands/table.ts";
-import { IMAGE_FLAGS } from "../../../src/commands/image-table.ts";
+import { IMAGE_FLAGS } from "../../../src/commands/image-flags.ts";
 import { deepEqual, equal, ok, test } from "../../support/unit.ts";
 
 /** runc's options, as its callers use them; "=" is a value. */

@@ -35,7 +35,6 @@ function circumstances(spec: Spec, index: number): Circumstances {
       cgroupMount: "/sys/fs/cgroup",
       ownCgroup: "/",
       controllers: ["memory", "pids"],
-      boundingSet: 2n ** 41n - 1n,
     },
     filter: spec.seccomp === undefined ? new Uint8Array() : compileSeccomp(spec.seccomp, "x86_64"),
     pivot: index % 3 > 0,

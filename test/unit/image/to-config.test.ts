@@ -1,57 +1,7 @@
 /** From an image's configuration to config.json: conversion.md of the image specification, and what images must not do. */
-import { parseImageConfig, type ImageConfig } from "../../../src/image/image-config.ts";
-import { parseOptions, type Options } from "../../../src/image/options.ts";
-import { parseArguments } from "../../../src/commands/parse.ts";
-import { IMAGE_FLAGS } from "../../../src/commands/image-table.ts";
-import { toConfig } from "../../../src/image/to-config.ts";
 import { parseProfile } from "../../../src/image/seccomp-profile.ts";
-import { parseSpec } from "../../../src/spec/parse.ts";
-import type { Spec } from "../../../src/spec/spec.ts";
+import { make } from "../../support/from-image.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
-
-const DIFF_ID = `sha256:${"0".repeat(64)}`;
-
-function image(process: object, more: object = {}): ImageConfig {
-  const config = {
-    architecture: "amd64",
-    os: "linux",
-    rootfs: { type: "layers", diff_ids: [DIFF_ID] },
-    config: { Cmd: ["/bin/sh"], ...process },
-    ...more,
-  };
-  return parseImageConfig(JSON.stringify(config));
-}
-
-function options(...args: string[]): Options {
-  return parseOptions(parseArguments(args, { flags: IMAGE_FLAGS, greedy: false }));
-}
-
-interface Made {
-  readonly spec: Spec;
-  readonly warnings: readonly string[];
-}
-
-function make(
-  process: object,
-  args: readonly string[] = [],
-  around: { env?: string[]; uid?: number; more?: object } = {},
-): Made {
-  const warnings: string[] = [];
-  const uid = around.uid ?? 0;
-  const config = toConfig(image(process, around.more), options(...args), {
-    id: "0123456789abcdef",
-    machine: "x86_64",
-    hasSwap: true,
-    user: { uid, gid: uid, additionalGids: [uid] },
-    rootfs: "/store/rootfs",
-    volumes: "/store/volumes",
-    etc: { path: "/store/etc", names: ["hosts"] },
-    callerEnv: around.env ?? [],
-    seccomp: undefined,
-    warn: (message) => warnings.push(message),
-  });
-  return { spec: parseSpec(JSON.stringify(config), "/store"), warnings };
-}
 
 test("the command is entrypoint and cmd; a command on the command line takes the place of cmd, an entrypoint that of both", () => {
   const both = { Entrypoint: ["/e", "1"], Cmd: ["c"] };
@@ -137,12 +87,12 @@ test("the working directory is absolute, whatever the image says", () => {
 
 test("a volume of the image is a directory of the container's own, below it", () => {
   const { mounts } = make({ Volumes: { "/data/deep": {}, "/data": {}, "/etc/../data": {} } }).spec;
-  const own = mounts.filter(({ source }) => source.startsWith("/store/volumes/"));
+  const own = mounts.filter(({ source }) => source.startsWith("/store/own/"));
   deepEqual(
     own.map(({ destination, source }) => [destination, source]),
     [
-      ["/data", "/store/volumes/1"],
-      ["/data/deep", "/store/volumes/0"],
+      ["/data", "/store/own/1"],
+      ["/data/deep", "/store/own/0"],
     ],
   );
 });
@@ -164,7 +114,7 @@ test("volumes of an image are left out where the runtime's own mounts are", () =
   const { mounts } = make({
     Volumes: { "/": {}, "/proc": {}, "/proc/sys": {}, "/sys/fs/cgroup": {}, "/dev": {}, "/x/../proc": {} },
   }).spec;
-  equal(mounts.filter(({ source }) => source.startsWith("/store/volumes/")).length, 0);
+  equal(mounts.filter(({ source }) => source.startsWith("/store/own/")).length, 0);
   ok(mounts.some(({ destination, type }) => destination === "/proc" && type === "proc"));
 });
 
@@ -184,7 +134,9 @@ test("limits of the flags are those of config.json", () => {
 test("the container has its own namespaces, but for the network where the host's is wanted", () => {
   equal(make({}).spec.namespaces.length, 6);
   ok(!make({}, ["--network", "host"]).spec.namespaces.some(({ type }) => type === "network"));
-  equal(make({}, ["--hostname", "h"]).spec.hostname, "h");
+  equal(make({}, ["--uts", "host"]).spec.hostname, undefined);
+  throws(() => make({}, ["--uts", "host", "--hostname", "h"]), "exclude each other");
+  equal(make({}, ["--domainname", "d"]).spec.domainname, "d");
 });
 
 test("by default a filter is there and new privileges are not forbidden", () => {

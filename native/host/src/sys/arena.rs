@@ -146,11 +146,13 @@ fn advise(start: *mut c_void, size: usize, advice: c_int) {
     unsafe { libc::madvise(start, size, advice) };
 }
 
-/// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual.
+/// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual, from
+/// an address on that does not tell what was there before, such as the length of a path.
 pub fn place_by(place: Option<Place>) {
     // SAFETY: one thread, see malloc.
     let growth = unsafe { growth().as_mut() };
     growth.place = place;
+    growth.used = growth.used.next_multiple_of(1 << 20);
     growth.free = [ptr::null_mut(); CLASSES];
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     errno::Errno,
-    text::Text,
+    text::{Borrowed, Text},
     value::{Bytes, Fd},
 };
 use crate::calls;
@@ -55,35 +55,35 @@ calls! {
 
     /// Cuts the member at `path` out of a JSON text: the text with null in its place, and the member's own text. Undefined
     /// where there is none, or where only a parser can tell.
-    fn cutJson(text: Text, path: Vec<CString>) -> Option<Vec<String>> {
+    fn cutJson(text: Borrowed, path: Vec<CString>) -> Option<Vec<String>> {
         let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
-        let cut = text.as_str().map_or(Ok(None), |text| crate::json::cut(text, &names));
+        let cut = str::from_utf8(text.get()).map_or(Ok(None), |text| crate::json::cut(text, &names));
         Ok(cut.map_err(|_| Errno(libc::ENOMEM))?.map(|(rest, member)| vec![rest, member]))
     }
 
     /// The member at `path` of a JSON text, as `cutJson` finds it.
-    fn findInJson(text: Text, path: Vec<CString>) -> Option<String> {
+    fn findInJson(text: Borrowed, path: Vec<CString>) -> Option<String> {
         let names: Vec<_> = path.iter().map(|name| name.to_str().unwrap_or_default()).collect();
-        let found = text.as_str().map_or(Ok(None), |text| crate::json::find(text, &names));
+        let found = str::from_utf8(text.get()).map_or(Ok(None), |text| crate::json::find(text, &names));
         found.map_err(|_| Errno(libc::ENOMEM))
     }
 
     /// Whether bytes are the UTF-8 of a text.
-    fn sameText(bytes: Bytes, text: CString) -> bool {
-        Ok(bytes.get() == text.as_bytes())
+    fn sameText(bytes: Bytes, text: Borrowed) -> bool {
+        Ok(bytes.get() == text.get())
     }
 
     /// The UTF-8 of a text.
-    fn bytesOf(text: CString) -> Vec<u8> {
-        Ok(text.into_bytes())
+    fn bytesOf(text: Text) -> Vec<u8> {
+        Ok(text.0)
     }
 
-    /// FNV-1a of a text, 64 bits in hexadecimal: for a file's name, not against anybody.
-    fn hashText(text: CString) -> String {
-        let hash = text.as_bytes().iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-        Ok(format!("{hash:016x}"))
+    /// A hash of a text, 64 bits in hexadecimal: for a file's name, not against anybody. FNV-1a, but of words of eight bytes.
+    fn hashText(text: Borrowed) -> String {
+        let (words, rest) = text.get().as_chunks::<8>();
+        let words = words.iter().map(|word| u64::from_le_bytes(*word)).chain(rest.iter().map(|byte| u64::from(*byte)));
+        let mix = |hash: u64, word: u64| (hash ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+        Ok(format!("{:016x}", words.fold(0xcbf2_9ce4_8422_2325, mix)))
     }
 
     /// One `read(2)` of at most `limit` bytes; empty at the end.

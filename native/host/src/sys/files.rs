@@ -126,6 +126,14 @@ calls! {
         Ok(fs::mkdirat(base(dir), path, Mode::from_raw_mode(mode))?)
     }
 
+    /// As mkdirat; says whether nothing was there before.
+    fn mkdirIfNone(dir: Dir, path: CString, mode: u32) -> bool {
+        match fs::mkdirat(base(dir), path, Mode::from_raw_mode(mode)) {
+            Err(rustix::io::Errno::EXIST) => Ok(false),
+            made => Ok(made.map(|()| true)?),
+        }
+    }
+
     /// `mknodat(2)`; `mode` holds the type too.
     fn mknodat(dir: Dir, path: CString, mode: u32, major: u32, minor: u32) -> () {
         let kind = FileType::from_raw_mode(mode as RawMode);

@@ -105,15 +105,17 @@ calls! {
         }
     }
 
-    /// `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks.
+    /// `wait4(2)`; `pid` -1 waits for any child; with `block` false it only looks, and no child at all is none that has ended.
     fn wait(pid: i32, block: bool) -> Ended {
         let mut status: c_int = 0;
         loop {
             // SAFETY: `status` is ours.
             let answer = unsafe { libc::waitpid(pid, &raw mut status, if block { 0 } else { libc::WNOHANG }) };
             let errno = if answer < 0 { Errno::last() } else { return Ok(ended(answer, status)) };
-            if errno.0 != libc::EINTR {
-                return Err(errno);
+            match errno.0 {
+                libc::EINTR => {}
+                libc::ECHILD if !block => return Ok(Ended { pid: 0, code: 0, signal: 0 }),
+                _ => return Err(errno),
             }
         }
     }

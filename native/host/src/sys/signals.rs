@@ -64,10 +64,21 @@ calls! {
         set_mask(0)
     }
 
+    /// `sigprocmask(2)`: no signal is blocked any more.
+    fn unblockSignals() -> () {
+        set_mask(0)
+    }
+
     /// `signal(2)` SIG_IGN.
     fn ignoreSignal(signal: i32) -> () {
         // SAFETY: SIG_IGN is no function of ours.
         if unsafe { libc::signal(signal, libc::SIG_IGN) } == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
+    }
+
+    /// `signal(2)` SIG_DFL.
+    fn heedSignal(signal: i32) -> () {
+        // SAFETY: SIG_DFL is no function of ours.
+        if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR { Err(Errno::last()) } else { Ok(()) }
     }
 
     /// `poll(2)`: waits until one of `fds` can be read (or written, where its entry in `events` says POLLOUT); gives

@@ -5,8 +5,9 @@
 use super::{results::Ret, value::Context};
 use qjs_sys as q;
 use std::collections::TryReserveError;
-use std::ffi::{CStr, OsString};
+use std::ffi::{CStr, OsString, c_char};
 use std::os::unix::ffi::OsStringExt;
+use std::slice;
 
 /// Bytes that are a string to the program.
 pub struct Text(pub Vec<u8>);
@@ -28,6 +29,40 @@ impl Text {
     #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
+    }
+}
+
+/// A string of the program, as the engine writes it in UTF-8 (a lone surrogate has three bytes): without a copy where it is ASCII.
+pub struct Borrowed {
+    context: Context,
+    text: *const c_char,
+    length: usize,
+}
+
+impl Borrowed {
+    /// None: the engine has thrown.
+    ///
+    /// # Safety
+    /// `value` must be a living string of `context`.
+    pub unsafe fn of(context: Context, value: q::JSValue) -> Option<Self> {
+        let mut length: q::size_t = 0;
+        // SAFETY: the caller vouches for both; `length` is ours.
+        let text = unsafe { q::JS_ToCStringLen(context, (&raw mut length).cast(), value) };
+        let length = usize::try_from(length).unwrap_or(0);
+        (!text.is_null()).then(|| Self { context, text, length })
+    }
+
+    #[must_use]
+    pub fn get(&self) -> &[u8] {
+        // SAFETY: the engine says that `text` has this length, and it lives until it is freed below.
+        unsafe { slice::from_raw_parts(self.text.cast(), self.length) }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        // SAFETY: it came from the engine, and is not used again.
+        unsafe { q::JS_FreeCString(self.context, self.text) };
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a native call may take of the engine's values, and the name that TypeScript has for it. What it gives is in
 //! `results`.
 
-use super::text::{Text, bytes_of};
+use super::text::{Borrowed, Text, bytes_of};
 use qjs_sys as q;
 use std::{
     ffi::{CStr, CString, c_void},
@@ -127,30 +127,33 @@ impl Arg for Wide {
     }
 }
 
+impl Arg for Borrowed {
+    const TYPE: &'static str = "string";
+
+    unsafe fn take(context: Context, value: q::JSValue) -> Result<Self, Mismatch> {
+        // SAFETY: the caller vouches for `value`.
+        if !unsafe { q::JS_IsString(value) } {
+            return Err(Mismatch::Kind(c"a string is wanted"));
+        }
+        // SAFETY: as above.
+        unsafe { Self::of(context, value) }.ok_or_else(|| {
+            // SAFETY: the exception that the engine has thrown gives way to the one that the call throws.
+            let thrown = unsafe { q::JS_GetException(context) };
+            // SAFETY: it is ours.
+            unsafe { q::JS_FreeValue(context, thrown) };
+            Mismatch::Memory
+        })
+    }
+}
+
 /// The bytes of a string.
 ///
 /// # Safety
 /// As for [`Arg::take`].
 unsafe fn string(context: Context, value: q::JSValue) -> Result<Vec<u8>, Mismatch> {
-    // SAFETY: the caller vouches for `value`.
-    if !unsafe { q::JS_IsString(value) } {
-        return Err(Mismatch::Kind(c"a string is wanted"));
-    }
-    let mut length: q::size_t = 0;
-    // SAFETY: as above; `length` is ours.
-    let text = unsafe { q::JS_ToCStringLen(context, (&raw mut length).cast(), value) };
-    if text.is_null() {
-        // SAFETY: the exception that the engine has thrown gives way to the one that the call throws.
-        let thrown = unsafe { q::JS_GetException(context) };
-        // SAFETY: it is ours.
-        unsafe { q::JS_FreeValue(context, thrown) };
-        return Err(Mismatch::Memory);
-    }
-    // SAFETY: the engine says that `text` has `length` bytes.
-    let bytes = bytes_of(unsafe { slice::from_raw_parts(text.cast::<u8>(), usize::try_from(length).unwrap_or(0)) });
-    // SAFETY: `text` came from the call above and is not used again.
-    unsafe { q::JS_FreeCString(context, text) };
-    bytes.map_err(|_| Mismatch::Memory)
+    // SAFETY: passed on.
+    let text = unsafe { Borrowed::take(context, value) }?;
+    bytes_of(text.get()).map_err(|_| Mismatch::Memory)
 }
 
 impl Arg for CString {

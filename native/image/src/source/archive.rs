@@ -59,7 +59,7 @@ fn decompressed(file: File, scratch: &str) -> Result<File> {
     let unnamed = open(scratch, flags, Mode::RUSR | Mode::WUSR);
     let mut out = File::from(unnamed.doing(|| format!("Cannot create a file in {scratch}"))?);
     let limits = Limits::default();
-    let mut decoder = Decoder::new(Blob::new(Extent { file: Arc::new(file), offset: 0, size }, None))?;
+    let mut decoder = Decoder::new(Blob::new(Box::new(Extent { file: Arc::new(file), offset: 0, size }), None))?;
     let mut buffer = vec![0; 256 * 1024];
     let mut total = 0;
     loop {

@@ -1,4 +1,4 @@
-//! A blob as it lies in its file, hashed on the way.
+//! A blob on its way from a file or a registry, hashed as it passes.
 
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result};
@@ -20,9 +20,35 @@ pub struct Extent {
     pub size: u64,
 }
 
-/// Reads an extent once, from its start to its end.
+/// Where the bytes of a blob come from.
+pub trait Supply: Send {
+    /// How many there are.
+    fn size(&self) -> u64;
+
+    /// Some of the bytes from `at` on, at least one; called with what follows on the last call.
+    fn read(&mut self, room: &mut [u8], at: u64) -> Result<usize>;
+}
+
+impl Supply for Extent {
+    fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn read(&mut self, room: &mut [u8], at: u64) -> Result<usize> {
+        loop {
+            match self.file.read_at(room, self.offset + at) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(Error::io(format!("Cannot read: {error}"))),
+                Ok(0) => return Err(Error::format("the file became shorter while it was read")),
+                Ok(count) => return Ok(count),
+            }
+        }
+    }
+}
+
+/// Reads a supply once, from its start to its end.
 pub struct Blob {
-    extent: Extent,
+    supply: Box<dyn Supply>,
     position: u64,
     buffer: Vec<u8>,
     taken: usize,
@@ -32,10 +58,10 @@ pub struct Blob {
 }
 
 impl Blob {
-    /// A reader of `extent`, with a hash over all that is read where one is wanted.
-    pub fn new(extent: Extent, algorithm: Option<Algorithm>) -> Self {
+    /// A reader of `supply`, with a hash over all that is read where one is wanted.
+    pub fn new(supply: Box<dyn Supply>, algorithm: Option<Algorithm>) -> Self {
         let hasher = algorithm.map(Hasher::new);
-        Self { extent, position: 0, buffer: vec![0; BUFFER], taken: 0, filled: 0, hasher, failure: None }
+        Self { supply, position: 0, buffer: vec![0; BUFFER], taken: 0, filled: 0, hasher, failure: None }
     }
 
     /// Bytes read so far.
@@ -61,20 +87,13 @@ impl Blob {
     }
 
     fn refill(&mut self) -> Result<usize> {
-        let left = usize::try_from(self.extent.size - self.position).unwrap_or(usize::MAX);
+        let left = usize::try_from(self.supply.size() - self.position).unwrap_or(usize::MAX);
         let most = left.min(self.buffer.len());
         let room = self.buffer.get_mut(..most).unwrap_or_default();
         if room.is_empty() {
             return Ok(0);
         }
-        let count = loop {
-            match self.extent.file.read_at(room, self.extent.offset + self.position) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(Error::io(format!("Cannot read: {error}"))),
-                Ok(0) => return Err(Error::format("the file became shorter while it was read")),
-                Ok(count) => break count,
-            }
-        };
+        let count = self.supply.read(room, self.position)?;
         if let (Some(hasher), Some(bytes)) = (&mut self.hasher, room.get(..count)) {
             hasher.update(bytes);
         }

@@ -2,7 +2,7 @@
 //! hashes what comes out, and the caller's own makes the files. Memory is bounded by the channels.
 
 use super::Input;
-use super::blob::{Blob, Extent};
+use super::blob::{Blob, Supply};
 use super::chunk::{Chunk, Pool};
 use super::decode::Decoder;
 use crate::digest::{Algorithm, Digest, Hasher};
@@ -18,8 +18,6 @@ const DEPTH: usize = 4;
 
 /// What is to be read, and what it must turn out to be.
 pub struct Job<'a> {
-    /// The blob.
-    pub extent: Extent,
     /// Its digest.
     pub digest: Option<&'a Digest>,
     /// Its size.
@@ -43,14 +41,14 @@ pub struct Sums {
 }
 
 /// Runs `apply` on the decompressed stream, reads what it leaves, and checks both digests.
-pub fn run<T>(job: &Job, apply: impl FnOnce(&mut Stream) -> Result<T>) -> Result<(T, Sums)> {
-    if let Some(size) = job.size.filter(|&size| size != job.extent.size) {
-        let message = format!("the size is {}, must be {size}", job.extent.size);
+pub fn run<T>(job: &Job, supply: Box<dyn Supply>, apply: impl FnOnce(&mut Stream) -> Result<T>) -> Result<(T, Sums)> {
+    if let Some(size) = job.size.filter(|&size| size != supply.size()) {
+        let message = format!("the size is {}, must be {size}", supply.size());
         return Err(Error::new(Kind::Digest, message));
     }
     let algorithm = |digest: Option<&Digest>| digest.map_or(Algorithm::Sha256, |digest| digest.algorithm);
     let blob_algorithm = algorithm(job.digest);
-    let decoder = Decoder::new(Blob::new(job.extent.clone(), Some(blob_algorithm)))?;
+    let decoder = Decoder::new(Blob::new(supply, Some(blob_algorithm)))?;
     let diff_algorithm = algorithm(job.diff_id);
     // An archive that is not compressed is its own blob: one hash serves for both.
     let one_hash = matches!(decoder, Decoder::Plain(_)) && diff_algorithm == blob_algorithm;

@@ -7,7 +7,7 @@ use crate::fingerprint;
 use crate::limits::Limits;
 use crate::name::show;
 use crate::stage::Stage;
-use crate::stream::blob::Extent;
+use crate::stream::blob::Supply;
 use crate::stream::pipeline::{Job, Stream, run};
 use crate::tar::Reader;
 use serde::{Deserialize, Serialize};
@@ -73,17 +73,17 @@ pub struct Unpacked {
 /// Unpacks one layer. `stop` is set when another layer of the image has failed.
 pub fn unpack(
     order: &Order,
-    extent: Extent,
+    supply: Box<dyn Supply>,
     (limits, staging): (&Limits, Option<&str>),
     stop: &AtomicBool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Unpacked> {
     let stage = Stage::new(&order.dest, staging)?;
     let mut tree = Tree::new(stage.directory("fs")?, limits);
-    let size = extent.size;
+    let size = supply.size();
     let (digest, diff_id) = (order.digest.as_ref(), order.diff_id.as_ref());
-    let job = Job { extent, digest, size: order.size, diff_id, limits, progress, stop };
-    let (counts, sums) = run(&job, |stream| {
+    let job = Job { digest, size: order.size, diff_id, limits, progress, stop };
+    let (counts, sums) = run(&job, supply, |stream| {
         apply_all(&mut tree, stream)?;
         tree.finish()
     })?;

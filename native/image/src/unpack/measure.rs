@@ -33,9 +33,8 @@ pub fn run(source: &Opened, members: &[String], path: &str) -> Result<Answer> {
     for member in members {
         let extent = source.member(member)?;
         let progress = |_| ();
-        let job =
-            Job { extent, digest: None, size: None, diff_id: None, limits: &limits, progress: &progress, stop: &stop };
-        stream(&job, |bytes| {
+        let job = Job { digest: None, size: None, diff_id: None, limits: &limits, progress: &progress, stop: &stop };
+        stream(&job, Box::new(extent), |bytes| {
             let mut reader = Reader::new(bytes);
             while let Some(entry) = reader.next_entry()? {
                 let own = match entry.kind {

@@ -36,18 +36,21 @@ static BASE: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
 /// The bit of the scenario that this process goes through.
 static SCENARIO: AtomicU32 = AtomicU32::new(0);
 
-fn map(size: usize, sharing: c_int) -> Result<*mut c_void> {
+/// The engine's hashes of shapes are made of addresses, so these are the same on every machine.
+const BASE_ADDRESS: usize = 0x10_0000_0000;
+
+fn map(address: usize, size: usize, flags: c_int) -> Result<*mut c_void> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = sharing | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    // SAFETY: new memory, where the kernel likes.
-    let mapped = unsafe { libc::mmap(ptr::null_mut(), size, protection, flags, -1, 0) };
+    let flags = flags | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: new memory, where nothing is.
+    let mapped = unsafe { libc::mmap(ptr::without_provenance_mut(address), size, protection, flags, -1, 0) };
     if mapped == libc::MAP_FAILED { Err(Error::last_os_error()) } else { Ok(mapped) }
 }
 
 /// To be called first.
 pub fn begin() -> Result<()> {
-    BOOK.store(map(size_of::<Book>(), libc::MAP_SHARED)?.cast(), Relaxed);
-    BASE.store(map(PAGES * PAGE, libc::MAP_PRIVATE)?.cast(), Relaxed);
+    BOOK.store(map(0, size_of::<Book>(), libc::MAP_SHARED)?.cast(), Relaxed);
+    BASE.store(map(BASE_ADDRESS, PAGES * PAGE, libc::MAP_PRIVATE | libc::MAP_FIXED_NOREPLACE)?.cast(), Relaxed);
     Ok(())
 }
 
@@ -114,8 +117,10 @@ fn protect(first: usize, count: usize, protection: c_int) -> Result<()> {
 
 /// The handler of SIGSEGV: notes the access and opens the page for it. Any other fault is a crash.
 unsafe extern "C" fn noticed(_: c_int, info: *const siginfo_t, context: *const libc::ucontext_t) {
-    // SAFETY: the kernel passes both; a SIGSEGV has an address.
-    let address = unsafe { (*info).si_addr() };
+    // SAFETY: the kernel passes both.
+    let info = unsafe { &*info };
+    // SAFETY: a SIGSEGV has an address.
+    let address = unsafe { info.si_addr() };
     // SAFETY: as above.
     let error = unsafe { (*context).uc_mcontext.gregs[libc::REG_ERR as usize] };
     // Bit 1 says that it was a write: Intel's manual, volume 3, "Page-Fault Exception".

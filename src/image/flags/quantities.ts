@@ -1,7 +1,7 @@
 /** Sizes, shares and counts on the command line, in docker's words. */
-import { quote } from "../spec/reader.ts";
-import { Failure } from "../sys/failure.ts";
-import { everyCharacter, isDigit, isDigits } from "./text.ts";
+import { quote } from "../../spec/reader.ts";
+import { Failure } from "../../sys/failure.ts";
+import { everyCharacter, isDigit, isDigits } from "../text.ts";
 
 /** The kernel's period, in microseconds, that docker's --cpus is turned into quotas of. */
 export const CPU_PERIOD = 100_000;
@@ -43,6 +43,18 @@ export function parsePids(text: string | undefined): number | undefined {
   const count = Number(text);
   if (isDigits(text) && Number.isSafeInteger(count)) return count;
   throw new Failure(`--pids-limit must be a whole number, or -1 for none: current value is ${quote(text)}`);
+}
+
+/** A whole number within bounds; 0 means "not set", as in docker. Throws a Failure. */
+export function parseCount(
+  text: string | undefined,
+  flag: string,
+  { least, most }: { readonly least: number; readonly most: number },
+): number | undefined {
+  if (text === undefined || text === "0") return undefined;
+  const count = Number(text);
+  if (isDigits(text) && count >= least && count <= most) return count;
+  throw new Failure(`--${flag} must be a whole number from ${least} to ${most}: current value is ${quote(text)}`);
 }
 
 /** Digits, or digits and a fraction: no sign, no exponent. */

@@ -1,0 +1,182 @@
+//! One request and its answer, with redirects followed by our own rules: ureq is never let follow one by itself.
+
+use super::location::{follow, same_origin};
+use super::{Network, proxy, trust};
+use crate::error::{Error, Kind, Result};
+use crate::name::show;
+use std::io;
+use std::time::Duration;
+use ureq::http::header::{AUTHORIZATION, LOCATION};
+use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use ureq::{Agent, Body};
+
+/// What distribution's own client follows, and browsers about twice.
+const MOST_REDIRECTS: usize = 10;
+/// A name, a connection, an answer's head, and any piece of its body: each takes no longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Who asks.
+pub struct Client {
+    direct: Agent,
+    through: Vec<(String, Agent)>,
+    network: Network,
+}
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// GET and so on.
+    pub method: String,
+    /// Of whom.
+    pub uri: Uri,
+    /// But for the authorization.
+    pub headers: Vec<(String, String)>,
+    /// Given to the origin of `uri` only.
+    pub authorization: Option<String>,
+    /// What is sent along.
+    pub body: Option<String>,
+}
+
+impl Client {
+    /// A client of this network.
+    pub fn new(network: &Network) -> Result<Self> {
+        let tls = trust::policy(network)?;
+        let agent = |proxy| {
+            let config = Agent::config_builder()
+                .tls_config(tls.clone())
+                .proxy(proxy)
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                // A body that arrives compressed once more would be another one.
+                .accept_encoding("identity")
+                .user_agent(concat!("tsrun/", env!("CARGO_PKG_VERSION")))
+                .timeout_resolve(Some(PATIENCE))
+                .timeout_connect(Some(PATIENCE))
+                .timeout_recv_response(Some(PATIENCE))
+                .timeout_per_read(Some(PATIENCE))
+                .timeout_per_write(Some(PATIENCE));
+            config.build().new_agent()
+        };
+        let mut through = Vec::new();
+        for text in [&network.proxies.http, &network.proxies.https].into_iter().flatten().filter(|it| !it.is_empty()) {
+            through.push((text.clone(), agent(Some(proxy::parse(text)?))));
+        }
+        Ok(Self { direct: agent(None), through, network: network.clone() })
+    }
+
+    /// Whether it is the client of this network.
+    pub fn is_of(&self, network: &Network) -> bool {
+        self.network == *network
+    }
+
+    /// Asks, and follows redirects of what only reads.
+    pub fn ask(&self, ask: &Ask) -> Result<Response<Body>> {
+        let mut at = ask.uri.clone();
+        let mut authorization = ask.authorization.as_deref();
+        for _ in 0..=MOST_REDIRECTS {
+            let response = self.ask_once(ask, &at, authorization)?;
+            let reads = matches!(ask.method.as_str(), "GET" | "HEAD");
+            let Some(location) = response.headers().get(LOCATION).filter(|_| reads && redirects(response.status()))
+            else {
+                return Ok(response);
+            };
+            let next = follow(&at, location.as_bytes()).map_err(|error| error.within(about(ask)))?;
+            // Once dropped it stays dropped, also on the way back.
+            authorization = authorization.filter(|_| same_origin(&at, &next));
+            at = next;
+        }
+        let message = format!("{}: more than {MOST_REDIRECTS} redirects", about(ask));
+        Err(Error::hostile(message))
+    }
+
+    fn ask_once(&self, ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<Response<Body>> {
+        let mut request = Request::builder().method(ask.method.as_str()).uri(at.clone());
+        for (name, value) in &ask.headers {
+            request = request.header(header_name(name)?, header_value(value)?);
+        }
+        if let Some(authorization) = authorization {
+            let mut value = header_value(authorization)?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let wrong = |error: ureq::http::Error| Error::format(format!("{}: {error}", about(ask)));
+        let agent = self.agent(at);
+        let answer = match &ask.body {
+            None => agent.run(request.body(()).map_err(wrong)?),
+            Some(body) => agent.run(request.body(body.clone()).map_err(wrong)?),
+        };
+        answer.map_err(|error| explain(&error, at).within(about(ask)))
+    }
+
+    fn agent(&self, uri: &Uri) -> &Agent {
+        let proxy = self.network.proxies.of(uri);
+        let through = proxy.and_then(|proxy| self.through.iter().find(|(text, _)| text == proxy));
+        through.map_or(&self.direct, |(_, agent)| agent)
+    }
+}
+
+/// What a failure to do it is said of; queries may hold signatures.
+pub fn about(ask: &Ask) -> String {
+    let uri = &ask.uri;
+    let (scheme, authority) = (uri.scheme_str().unwrap_or_default(), uri.authority().map_or("", |it| it.as_str()));
+    format!("Cannot {} {scheme}://{authority}{}", ask.method.to_ascii_lowercase(), show(uri.path().as_bytes()))
+}
+
+fn redirects(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+}
+
+fn header_name(name: &str) -> Result<HeaderName> {
+    name.parse().map_err(|_| Error::format(format!("'{}' is no header", show(name.as_bytes()))))
+}
+
+fn header_value(value: &str) -> Result<HeaderValue> {
+    // The value may be a secret.
+    HeaderValue::from_str(value).map_err(|_| Error::format("a header has characters that no header has"))
+}
+
+/// Why there is no answer, in one sentence, and of which kind that is.
+pub fn explain(error: &ureq::Error, at: &Uri) -> Error {
+    let host = at.authority().map_or("", |authority| authority.as_str());
+    match error {
+        ureq::Error::HostNotFound => Error::new(Kind::Network, format!("there is no host of the name {host}")),
+        ureq::Error::Timeout(_) => Error::new(Kind::Network, format!("{host} was silent for {} s", PATIENCE.as_secs())),
+        ureq::Error::Rustls(error) => explain_tls(error, host),
+        ureq::Error::Io(error) => explain_io(error, host),
+        ureq::Error::ConnectProxyFailed(why) => Error::new(Kind::Network, format!("the proxy does not let us: {why}")),
+        ureq::Error::LargeResponseHeader(..) => Error::limit(format!("{host} answers with too many headers")),
+        other => Error::new(Kind::Network, format!("{host}: {other}")),
+    }
+}
+
+fn explain_io(error: &io::Error, host: &str) -> Error {
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        return explain_tls(error, host);
+    }
+    if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
+        return explain(error, &host.parse().unwrap_or_default());
+    }
+    let why = error.to_string();
+    let why = why.split(" (os error").next().unwrap_or_default();
+    // getaddrinfo's own words are of no use: musl's are "Name does not resolve" for all that can be wrong.
+    if why.starts_with("failed to lookup address") {
+        return Error::new(Kind::Network, format!("the name {host} does not resolve"));
+    }
+    Error::new(Kind::Network, format!("{host}: {}", lower_first(why)))
+}
+
+fn explain_tls(error: &rustls::Error, host: &str) -> Error {
+    match error {
+        rustls::Error::InvalidMessage(_) => Error::new(Kind::Plain, format!("{host} does not speak TLS")),
+        rustls::Error::InvalidCertificate(why) => {
+            Error::new(Kind::Certificate, format!("the certificate of {host} is not trusted: {why}"))
+        }
+        other => Error::new(Kind::Certificate, format!("{host}: {other}")),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or(String::new(), |first| first.to_lowercase().chain(characters).collect())
+}

@@ -1,0 +1,36 @@
+//! Registries: one request at a time as told, and the layers of an image side by side.
+
+pub mod client;
+mod download;
+pub mod fetch;
+mod location;
+mod proxy;
+pub mod pull;
+mod spool;
+mod trust;
+
+use serde::Deserialize;
+
+/// How a registry is reached; the caller has made up its mind about all of it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Network {
+    /// Whether the other side must prove who it is. False only where the user has said so.
+    pub verify: bool,
+    /// Files of certificates, in PEM, of those who may vouch for it.
+    pub roots: Vec<String>,
+    /// What we show it to prove who we are.
+    pub identity: Option<Identity>,
+    /// Who stands between.
+    pub proxies: proxy::Proxies,
+}
+
+/// A certificate and its key, files in PEM.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Identity {
+    /// The certificate's file.
+    pub certificate: String,
+    /// The key's file.
+    pub key: String,
+}

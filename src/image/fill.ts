@@ -1,0 +1,42 @@
+/** A volume that is empty begins with what the image has in its place, as in docker: files, owners, modes, attributes, links. */
+import { AT_EMPTY_PATH, LOCK_EX, O_DIRECTORY, O_RDONLY } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
+import { Failure } from "../sys/failure.ts";
+import { openDirectory, statOf } from "../sys/files.ts";
+import { openIn } from "../sys/root.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import type { UsedVolume } from "./mounts.ts";
+import { passedPath, Worker } from "./worker.ts";
+
+/** Fills the volume, if it is empty, from the image that `view` shows. Two containers that begin at once do not both. Throws a Failure. */
+export function fillVolume(sys: Sys, env: readonly string[], view: Fd, { destination, source }: UsedVolume): void {
+  using model = directoryIn(sys, view, destination);
+  if (model === undefined) return;
+  using data = openDirectory(sys, null, source);
+  sys.flock(data, LOCK_EX);
+  if (sys.readDirectory(data).length > 0) return;
+  if (sys.readDirectory(model).length === 0) return looksLike(sys, data, model);
+  try {
+    using worker = new Worker(sys, env, [model, data]);
+    worker.ask("copy", { from: passedPath(0), to: passedPath(1) });
+  } catch (cause) {
+    const hint = `mount something there to go without, as in --tmpfs ${destination}`;
+    throw new Failure(`cannot copy what the image has in its volume ${destination}`, cause, hint);
+  }
+}
+
+function looksLike(sys: Sys, directory: Fd, model: Fd): void {
+  const { mode, uid, gid } = statOf(sys, model);
+  sys.fchownat(directory, "", uid, gid, AT_EMPTY_PATH);
+  sys.fchmod(directory, mode & 0o7777);
+}
+
+/** Links of the image lead nowhere but into the image. */
+function directoryIn(sys: Sys, view: Fd, path: string): Fd | undefined {
+  try {
+    return openIn(sys, view, path, O_RDONLY | O_DIRECTORY);
+  } catch (error) {
+    if (isErrno(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}

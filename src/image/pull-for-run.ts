@@ -1,0 +1,12 @@
+/** `--image` with a name that the store has not, or with `--pull always`. */
+import type { Context } from "../commands/context.ts";
+import type { Loaded } from "./load.ts";
+import { pullImage } from "./pull.ts";
+import { viewOf } from "./pull-view.ts";
+import { Worker } from "./worker.ts";
+
+/** Pulls for this machine, with what the files of the host say. Throws a Failure. */
+export function pullForRun(context: Context, text: string): Loaded[] {
+  using worker = new Worker(context.sys, context.env);
+  return pullImage(context, worker, text, { platform: undefined, verify: true, view: viewOf(context.sys, "auto") });
+}

@@ -1,0 +1,186 @@
+/** What a person or a program sees of a pull. */
+import type { Fd, Sys } from "../sys/sys.ts";
+import type { LayerEvent } from "./worker.ts";
+import { sizeText } from "./words.ts";
+
+/** What is told of a pull, in this order. */
+export interface PullView {
+  found(image: PulledImage): void;
+  heard(event: LayerEvent): void;
+  done(): void;
+}
+
+interface PulledImage {
+  readonly name: string;
+  readonly digest: string;
+  readonly layers: readonly PulledLayer[];
+}
+
+interface PulledLayer {
+  readonly digest?: string;
+  readonly size?: number;
+  /** Another image has brought it. */
+  readonly isThere: boolean;
+}
+
+export const SILENT: PullView = { found: () => undefined, heard: () => undefined, done: () => undefined };
+
+/** `--progress`: undefined for a word that is none of these. */
+export function viewOf(sys: Sys, kind: string): PullView | undefined {
+  if (kind === "json") return jsonView(sys);
+  if (kind === "plain") return plainView(sys);
+  if (kind !== "auto") return undefined;
+  const output = sys.inherited(2);
+  const isTerminal = sys.isTerminal(output);
+  output.take();
+  return isTerminal ? new Bars(sys) : plainView(sys);
+}
+
+/** One object a line on standard output: README.md, "Pulling images". */
+function jsonView(sys: Sys): PullView {
+  const tell = (event: object): void => write(sys, 1, `${JSON.stringify(event)}\n`);
+  let layers: readonly PulledLayer[] = [];
+  return {
+    found: (image) => {
+      ({ layers } = image);
+      const { name, digest } = image;
+      const described = layers.map((layer) => ({ digest: layer.digest, size: layer.size, exists: layer.isThere }));
+      tell({ event: "found", name, digest, layers: described });
+    },
+    heard: (event) => {
+      const { digest } = layers[event.layer] ?? {};
+      if (event.event === "note") tell({ event: event.what, layer: digest, reason: event.reason });
+      else tell({ event: "progress", layer: digest, bytes: event.bytes, total: event.total });
+    },
+    done: () => tell({ event: "done" }),
+  };
+}
+
+/** A line for each thing that happened, on standard error. */
+function plainView(sys: Sys): PullView {
+  let layers: readonly PulledLayer[] = [];
+  const tell = (text: string): void => write(sys, 2, `${text}\n`);
+  const finished = new Set<number>();
+  return {
+    found: (image) => {
+      ({ layers } = image);
+      const missing = layers.filter(({ isThere }) => !isThere);
+      const bytes = missing.reduce((sum, { size = 0 }) => sum + size, 0);
+      const shared = layers.length - missing.length;
+      const note = shared === 0 ? "" : `; ${shared} are here already`;
+      tell(`${image.name} is ${image.digest}: ${missing.length} layers to pull, ${sizeText(bytes)}${note}`);
+    },
+    heard: (event) => {
+      const layer = layers[event.layer];
+      if (event.event === "note") tell(`${shortDigest(layer)}: ${wordsOf(event)}`);
+      else if (event.bytes === event.total && !finished.has(event.layer)) {
+        finished.add(event.layer);
+        tell(`${shortDigest(layer)}: ${sizeText(event.total)} pulled`);
+      }
+    },
+    done: () => undefined,
+  };
+}
+
+function wordsOf({ what, reason }: Extract<LayerEvent, { event: "note" }>): string {
+  return what === "retry" ? `trying again: ${reason}` : `waiting: ${reason}`;
+}
+
+function shortDigest({ digest = "" }: PulledLayer = { isThere: false }): string {
+  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
+}
+
+interface Bar {
+  readonly layer: PulledLayer;
+  bytes: number;
+  note: string;
+}
+
+const BAR_WIDTH = 30;
+const MICROSECONDS = 1_000_000;
+
+/** A line for each layer, drawn anew when something has happened; the last one is the whole. */
+class Bars implements PullView {
+  readonly #sys: Sys;
+  #bars: Bar[] = [];
+  #drawn = 0;
+  #began = 0;
+  #received = 0;
+
+  constructor(sys: Sys) {
+    this.#sys = sys;
+  }
+
+  found({ name, layers }: PulledImage): void {
+    this.#bars = layers.map((layer) => ({ layer, bytes: 0, note: layer.isThere ? "here already" : "" }));
+    this.#began = this.#sys.clockMonotonic();
+    write(this.#sys, 2, `${name}\n`);
+    this.#draw();
+  }
+
+  heard(event: LayerEvent): void {
+    const bar = this.#bars[event.layer];
+    if (bar === undefined) return;
+    if (event.event === "note") {
+      bar.note = wordsOf(event);
+    } else {
+      this.#received += Math.max(0, event.bytes - bar.bytes);
+      bar.bytes = event.bytes;
+      bar.note = "";
+    }
+    this.#draw();
+  }
+
+  done(): void {
+    this.#draw();
+  }
+
+  #draw(): void {
+    const [columns = 80, rows = 24] = this.#size();
+    const lines = this.#bars.map(lineOf);
+    // What does not fit on the screen could not be drawn over.
+    const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
+    const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
+    // \e[K: what is left of a longer line goes.
+    write(this.#sys, 2, `${up}${shown.map((line) => `\r${line.slice(0, columns - 1)}\u001b[K\n`).join("")}`);
+    this.#drawn = shown.length;
+  }
+
+  #summary(): string {
+    const missing = this.#bars.filter(({ layer }) => !layer.isThere);
+    const total = missing.reduce((sum, { layer }) => sum + (layer.size ?? 0), 0);
+    const bytes = missing.reduce((sum, bar) => sum + bar.bytes, 0);
+    const seconds = Math.max(0.001, (this.#sys.clockMonotonic() - this.#began) / MICROSECONDS);
+    const shared = this.#bars.length - missing.length;
+    const note = shared === 0 ? "" : `; ${shared} of ${this.#bars.length} layers were here already`;
+    return `${sizeText(bytes)} of ${sizeText(total)}, ${sizeText(Math.round(this.#received / seconds))}/s${note}`;
+  }
+
+  #size(): number[] {
+    using terminal = borrowed(this.#sys, 2);
+    return this.#sys.windowSize(terminal.fd);
+  }
+}
+
+function lineOf({ layer, bytes, note }: Bar): string {
+  const name = shortDigest(layer);
+  if (note !== "") return `${name} ${note}`;
+  const { size = 0 } = layer;
+  const full = size === 0 ? BAR_WIDTH : Math.floor((bytes / size) * BAR_WIDTH);
+  return `${name} [${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}] ${sizeText(bytes)}/${sizeText(size)}`;
+}
+
+function write(sys: Sys, number: number, text: string): void {
+  try {
+    using output = borrowed(sys, number);
+    sys.writeText(output.fd, text);
+  } catch {
+    // Nobody looks; the pull goes on.
+  }
+}
+
+/** A standard stream, which stays open. */
+function borrowed(sys: Sys, number: number): Disposable & { readonly fd: Fd } {
+  const fd = sys.inherited(number);
+  return { fd, [Symbol.dispose]: () => void fd.take() };
+}
