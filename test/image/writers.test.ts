@@ -4,7 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { test } from "../support/box.ts";
 import { eventually, type Running } from "../support/runtime.ts";
-import { layerOf, type Layer } from "../../scripts/fixtures.ts";
+import { layerOf, sha256, type Layer } from "../../scripts/fixtures.ts";
 import { EMPTY, filesLayer, Store } from "./images.ts";
 
 /** A layer of so many megabytes that do not become fewer. */
@@ -24,7 +24,9 @@ test("who comes second waits for the first one's layer, says so, and does nothin
   const store = new Store(box);
   const [shared, own] = [await noise(60, "shared"), await filesLayer({ own: "1" })];
   const first = await store.archive("first.tar", { layers: [shared] });
-  const second = await store.archive("second.tar", { layers: [shared, own] });
+  const extra = await filesLayer({ extra: "1" });
+  const second = await store.archive("second.tar", { layers: [shared, own, extra] });
+  const path = `layers/${sha256(extra.tar).slice(7)}`;
   const one = store.begin(["image", "load", first]);
   await eventually(() => store.names("locks").length === 1, "the first is at it");
   signal(one, "STOP");
@@ -32,6 +34,9 @@ test("who comes second waits for the first one's layer, says so, and does nothin
   const third = store.begin(["image", "load", await store.archive("third.tar", { layers: [own] })]);
   assert.equal((await third.ended).status, 0, "who needs another layer does not wait");
   await eventually(() => two.read().stderr.includes("waiting for another command"), "the second waits, and says so");
+  const inode = store.inode(path);
+  store.prints("image", "prune");
+  assert.equal(store.inode(path), inode, "what it has brought so far stays");
   signal(one, "CONT");
   const results = await Promise.all([one.ended, two.ended]);
   assert.deepEqual(
