@@ -6,6 +6,7 @@ import { basename } from "../spec/paths.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { obtainImage } from "./obtain.ts";
 import { parseOptions } from "./flags/options.ts";
+import { enterOwnMounts } from "./rootless.ts";
 import { asMachine } from "./platform.ts";
 import { identify } from "./prepare.ts";
 import { toConfig } from "./to-config.ts";
@@ -20,6 +21,8 @@ export function unpackImage(context: Context, image: string, destination: string
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
   const { record, config } = obtainImage(context, store, image, "never");
+  using worker = new Worker(sys, env);
+  enterOwnMounts(sys);
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });
   const layers = record.lower.map((lower) => `${store.path}/${lower.slice(0, lower.lastIndexOf("/"))}`).toReversed();
   const text = toConfig({ ...config, process: { ...config.process, volumes: [] } }, options, {
@@ -43,7 +46,6 @@ export function unpackImage(context: Context, image: string, destination: string
     warn: (message) => log.warn(message),
   });
   attempt(`make ${destination}`, () => makeDirectories(sys, destination, 0o755));
-  using worker = new Worker(sys, env);
   worker.ask("merge", { layers, dest: `${destination}/rootfs` });
   attempt(`write ${destination}/${CONFIG_FILE}`, () => {
     using folder = openDirectory(sys, null, destination);

@@ -7,6 +7,7 @@ import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
+import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 
 /** Where an image comes from, as the worker is told. */
@@ -166,6 +167,7 @@ export class Worker implements Disposable {
   /** Starts the worker that lies beside the program; for what is `passed` see passedPath. Throws a Failure where there is none. */
   constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = []) {
     const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
+    becomeRootInside(sys);
     try {
       sys.faccessat(null, path, 1);
     } catch (cause) {

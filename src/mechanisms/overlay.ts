@@ -2,6 +2,7 @@
 import type { Overlay } from "../spec/spec.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { isErrno } from "../sys/errno.ts";
+import { readFile } from "../sys/files.ts";
 
 /** A detached overlay. Throws a SysError. */
 export function mountOverlay(sys: Sys, overlay: Overlay): Fd {
@@ -18,6 +19,8 @@ export function mountOverlay(sys: Sys, overlay: Overlay): Fd {
  * option, topmost first, in which ":" and "\" are escaped.
  */
 export function setLower(sys: Sys, context: Fd, lower: readonly string[]): void {
+  // The marks of a layer that was unpacked in a user namespace are in user.overlay.*: xattr(7).
+  if (!hasAllIds(sys)) sys.fsconfigFlag(context, "userxattr");
   let done = 0;
   try {
     for (const layer of lower) {
@@ -29,4 +32,9 @@ export function setLower(sys: Sys, context: Fd, lower: readonly string[]): void 
     const escaped = lower.map((layer) => layer.replaceAll("\\", "\\\\").replaceAll(":", "\\:"));
     sys.fsconfigString(context, "lowerdir", escaped.join(":"));
   }
+}
+
+/** Whether this is the initial user namespace, or one that has all of its ids. */
+export function hasAllIds(sys: Sys): boolean {
+  return readFile(sys, null, "/proc/self/uid_map").trim().endsWith(" 4294967295");
 }

@@ -112,7 +112,11 @@ impl Attributes {
     }
 
     fn not_owned(&self, errno: Errno) -> Error {
-        let hint = if errno == Errno::INVAL { " (this user namespace does not have it)" } else { "" };
+        let hint = if errno == Errno::INVAL {
+            " (the user namespace does not have it: are there enough ids in /etc/subuid and /etc/subgid?)"
+        } else {
+            ""
+        };
         Error::io(format!("Cannot set the owner {}:{}: {errno}{hint}", self.uid, self.gid))
     }
 
