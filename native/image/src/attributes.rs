@@ -5,7 +5,7 @@ use crate::name::show;
 use crate::tar::Time;
 use rustix::fs::{
     AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags, chmod, chownat, fchmod, fchown, fsetxattr,
-    futimens, lsetxattr, openat, utimensat,
+    futimens, lremovexattr, lsetxattr, openat, utimensat,
 };
 use rustix::io::Errno;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
@@ -73,6 +73,36 @@ impl Attributes {
         for (key, value) in &self.xattrs {
             let path = through_proc(dir.as_fd().as_raw_fd(), Some(name));
             set_xattr(key, value, |key, value| lsetxattr(&path, key, value, XattrFlags::empty()))?;
+        }
+        utimensat(dir, name, &self.times(), AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot set the times")
+    }
+
+    /// Makes `name` in `dir`, which has the extended attributes `has`, again what this says, also where it is marked by
+    /// overlayfs. `choose` says which of the attributes count.
+    pub fn force_at(
+        &self,
+        dir: BorrowedFd<'_>,
+        name: &[u8],
+        has: &[Xattr],
+        is_link: bool,
+        choose: fn(&[u8]) -> bool,
+    ) -> Result<()> {
+        let (owner, group) = self.owner();
+        let changed = chownat(dir, name, owner, group, AtFlags::SYMLINK_NOFOLLOW);
+        changed.map_err(|errno| self.not_owned(errno))?;
+        if !is_link {
+            let node = openat(dir, name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty());
+            let node = node.doing(|| "Cannot open it")?;
+            chmod(through_proc(node.as_raw_fd(), None), Mode::from_raw_mode(self.mode))
+                .doing(|| "Cannot set the mode")?;
+        }
+        let path = through_proc(dir.as_raw_fd(), Some(name));
+        for (key, _) in has.iter().filter(|pair| choose(&pair.0) && !self.xattrs.contains(pair)) {
+            lremovexattr(&path, key.as_slice()).doing(|| "Cannot remove an extended attribute")?;
+        }
+        for (key, value) in self.xattrs.iter().filter(|pair| !has.contains(pair)) {
+            let set = lsetxattr(&path, key.as_slice(), value, XattrFlags::empty());
+            set.doing(|| "Cannot set an extended attribute")?;
         }
         utimensat(dir, name, &self.times(), AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot set the times")
     }

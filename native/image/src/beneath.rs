@@ -10,6 +10,8 @@ pub struct Item {
     pub name: Vec<u8>,
     /// What it is; some file systems do not say.
     pub kind: FileType,
+    /// The number of its inode.
+    pub inode: u64,
 }
 
 /// Opens the directory at `path` below `dir`; the empty path is `dir` itself.
@@ -39,7 +41,7 @@ pub fn list(dir: impl AsFd) -> Result<Vec<Item>> {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
         if name != b"." && name != b".." {
-            items.push(Item { name: name.to_vec(), kind: entry.file_type() });
+            items.push(Item { name: name.to_vec(), kind: entry.file_type(), inode: entry.ino() });
         }
     }
     Ok(items)

@@ -1,7 +1,9 @@
 //! One line per failure: action, object, reason, and a kind on which the caller may decide.
 
+use rustix::io::Errno;
 use serde::Serialize;
 use std::fmt::Display;
+use std::io;
 
 /// What sort of failure it was; the only part of an error that a program should look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -27,6 +29,8 @@ pub enum Kind {
     Certificate,
     /// The other side refuses.
     Refused,
+    /// The file system has no room left, or the owner may not have more of it.
+    NoSpace,
 }
 
 /// A failure, ready to be printed.
@@ -67,6 +71,12 @@ impl Error {
         Self::new(Kind::Io, message)
     }
 
+    /// The system refused `doing`, the action and its object.
+    pub fn system(error: &io::Error, doing: impl Display) -> Self {
+        let full = [Errno::NOSPC, Errno::DQUOT].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
+        Self::new(if full { Kind::NoSpace } else { Kind::Io }, format!("{doing}: {error}"))
+    }
+
     /// The same failure, with what was being done before it.
     pub fn within(self, what: impl Display) -> Self {
         Self { message: format!("{what}: {}", self.message), ..self }
@@ -79,8 +89,8 @@ pub trait Context<T> {
     fn doing<D: Display>(self, doing: impl FnOnce() -> D) -> Result<T>;
 }
 
-impl<T, E: Display> Context<T> for std::result::Result<T, E> {
+impl<T, E: Into<io::Error>> Context<T> for std::result::Result<T, E> {
     fn doing<D: Display>(self, doing: impl FnOnce() -> D) -> Result<T> {
-        self.map_err(|errno| Error::io(format!("{}: {errno}", doing())))
+        self.map_err(|error| Error::system(&error.into(), doing()))
     }
 }

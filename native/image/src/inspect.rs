@@ -15,15 +15,40 @@ pub fn attributes(file: BorrowedFd<'_>) -> Result<Attributes> {
 
 /// The attributes of `name` in `dir`, which is a link or a node that must not be opened.
 pub fn attributes_at(dir: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<Attributes> {
+    chosen_attributes_at(dir, name, stat, is_allowed)
+}
+
+/// The same with the marks of overlayfs, and without the labels that the host gives by itself.
+pub fn all_attributes_at(dir: BorrowedFd<'_>, name: &[u8], stat: &Stat) -> Result<Attributes> {
+    chosen_attributes_at(dir, name, stat, is_of_layer)
+}
+
+/// The extended attributes of an open file, also those of overlayfs, without labels that the host gives by itself.
+pub fn all_xattrs(file: BorrowedFd<'_>) -> Result<Vec<Xattr>> {
+    let names = sized(|buffer| flistxattr(file, buffer))?;
+    values(&names, is_of_layer, |name| sized(|buffer| fgetxattr(file, name, buffer)))
+}
+
+/// Whether an extended attribute belongs to a layer, and not to the security module of the host.
+pub fn is_of_layer(name: &[u8]) -> bool {
+    ![&b"security.selinux"[..], b"security.ima", b"security.evm", b"security.SMACK64"].contains(&name)
+}
+
+fn chosen_attributes_at(
+    dir: BorrowedFd<'_>,
+    name: &[u8],
+    stat: &Stat,
+    choose: fn(&[u8]) -> bool,
+) -> Result<Attributes> {
     let path = through_proc(dir.as_raw_fd(), Some(name));
     let names = sized(|buffer| llistxattr(&path, buffer))?;
-    Ok(described(stat, values(&names, |name| sized(|buffer| lgetxattr(&path, name, buffer)))?))
+    Ok(described(stat, values(&names, choose, |name| sized(|buffer| lgetxattr(&path, name, buffer)))?))
 }
 
 /// The extended attributes of an open file, without what overlayfs keeps in its own.
 pub fn xattrs(file: BorrowedFd<'_>) -> Result<Vec<Xattr>> {
     let names = sized(|buffer| flistxattr(file, buffer))?;
-    values(&names, |name| sized(|buffer| fgetxattr(file, name, buffer)))
+    values(&names, is_allowed, |name| sized(|buffer| fgetxattr(file, name, buffer)))
 }
 
 /// Removes the extended attributes of an open file, without what overlayfs keeps in its own.
@@ -47,15 +72,16 @@ pub fn is_opaque(dir: impl AsFd) -> Result<bool> {
     Ok(false)
 }
 
-fn described(stat: &Stat, xattrs: Vec<Xattr>) -> Attributes {
+/// Attributes as the kernel tells them.
+pub fn described(stat: &Stat, xattrs: Vec<Xattr>) -> Attributes {
     // The kernel counts nanoseconds from 0 to 999,999,999.
     let nanoseconds = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
     let mtime = Time { seconds: stat.st_mtime, nanoseconds };
     Attributes { mode: stat.st_mode & 0o7777, uid: stat.st_uid, gid: stat.st_gid, mtime, xattrs }
 }
 
-fn values(names: &[u8], value: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<Xattr>> {
-    let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && is_allowed(name));
+fn values(names: &[u8], choose: fn(&[u8]) -> bool, value: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<Vec<Xattr>> {
+    let names = names.split(|&byte| byte == 0).filter(|name| !name.is_empty() && choose(name));
     let mut found = names.map(|name| Ok((name.to_vec(), value(name)?))).collect::<Result<Vec<_>>>()?;
     found.sort();
     Ok(found)

@@ -8,6 +8,7 @@ mod confine;
 mod copy;
 mod digest;
 mod error;
+mod fingerprint;
 mod inspect;
 mod limits;
 mod merge;
@@ -22,6 +23,7 @@ mod stage;
 mod stream;
 mod tar;
 mod unpack;
+mod usage;
 
 use error::{Error, Result};
 use net::Network;
@@ -103,9 +105,10 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::List { source, scratch } => {
             Ok(json!({ "members": library.open(&source, scratch.as_deref())?.members()? }))
         }
-        Request::Unpack { source, scratch, threads, layers, limits } => {
+        Request::Unpack { source, scratch, staging, threads, layers, limits } => {
             let source = library.open(&source, scratch.as_deref())?;
-            told(unpack::run(&source, &layers, threads.unwrap_or(1), &limits, reporter)?)
+            let how = unpack::How { threads: threads.unwrap_or(1), limits: &limits, staging: staging.as_deref() };
+            told(unpack::run(&source, &layers, &how, reporter)?)
         }
         Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
         Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
@@ -116,8 +119,16 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             Ok(json!({ "value": value }))
         }
         Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
-        Request::Stack { layers, dest } => told(stack::run(&layers, &dest)?),
         Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
+        Request::Measure { source, scratch, members, path } => {
+            let source = library.open(&source, scratch.as_deref())?;
+            told(unpack::measure::run(&source, &members, &path)?)
+        }
+        Request::Usage { paths } => Ok(json!({ "bytes": usage::run(&paths)? })),
+        Request::Stack { layers, dest, staging } => told(stack::run(&layers, &dest, staging.as_deref())?),
+        Request::Check { layers, threads, repair } => {
+            told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
+        }
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

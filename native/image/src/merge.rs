@@ -24,7 +24,7 @@ pub fn run(layers: &[String], dest: &str) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let existing = unless_gone(open(dest, flags, Mode::empty())).doing(|| format!("Cannot open {dest}"))?;
     let Some(root) = existing else {
-        let stage = Stage::new(dest)?;
+        let stage = Stage::new(dest, None)?;
         lay_all(layers, stage.dir())?;
         stage::sync([&stage])?;
         if stage.publish()? {

@@ -42,6 +42,8 @@ pub enum Request {
         source: Source,
         /// For a compressed archive.
         scratch: Option<String>,
+        /// A directory for layers in the making.
+        staging: Option<String>,
         /// Layers at a time.
         threads: Option<usize>,
         /// Which, and where to.
@@ -56,6 +58,17 @@ pub enum Request {
         layers: Vec<String>,
         /// Where the extra layer goes.
         dest: String,
+        /// A directory for what is in the making.
+        staging: Option<String>,
+    },
+    /// Layers against the lists of their files.
+    Check {
+        /// Directories of layers.
+        layers: Vec<String>,
+        /// Layers at a time.
+        threads: Option<usize>,
+        /// Whether to mend what can be mended.
+        repair: bool,
     },
     /// A flat copy of the stacked layers.
     Merge {
@@ -89,6 +102,22 @@ pub enum Request {
         from: String,
         /// An empty one.
         to: String,
+    },
+    /// How much room layers would take.
+    Measure {
+        /// Where from.
+        source: Source,
+        /// For a compressed archive.
+        scratch: Option<String>,
+        /// Which.
+        members: Vec<String>,
+        /// A directory on the file system that they are for.
+        path: String,
+    },
+    /// How much of the disk directories take.
+    Usage {
+        /// Which.
+        paths: Vec<String>,
     },
     /// Removes a directory.
     Remove {

@@ -6,6 +6,7 @@
 use crate::attributes::{Attributes, Maker};
 use crate::beneath::open_dir;
 use crate::error::{Context, Error, Result};
+use crate::fingerprint::{self, Contents};
 use crate::inspect::{attributes, is_opaque};
 use crate::name::{show, split, steps};
 use crate::stage::{self, Stage};
@@ -26,7 +27,7 @@ pub struct Answer {
 }
 
 /// Makes the extra layer `dest` for `layers`, lowest first, if there is need of one.
-pub fn run(layers: &[String], dest: &str) -> Result<Answer> {
+pub fn run(layers: &[String], dest: &str, staging: Option<&str>) -> Result<Answer> {
     let layers = layers.iter().map(|path| Layer::open(path)).collect::<Result<Vec<_>>>()?;
     let mut mended = BTreeMap::new();
     for path in layers.iter().flat_map(|layer| &layer.implied) {
@@ -39,7 +40,7 @@ pub fn run(layers: &[String], dest: &str) -> Result<Answer> {
     let needed = !mended.is_empty();
     if needed {
         add_parents(&layers, &mut mended)?;
-        make(&mended, dest)?;
+        make(&mended, dest, staging)?;
     }
     Ok(Answer { needed })
 }
@@ -62,8 +63,8 @@ fn add_parents(layers: &[Layer], mended: &mut BTreeMap<Vec<u8>, Attributes>) -> 
     Ok(())
 }
 
-fn make(directories: &BTreeMap<Vec<u8>, Attributes>, dest: &str) -> Result<()> {
-    let stage = Stage::new(dest)?;
+fn make(directories: &BTreeMap<Vec<u8>, Attributes>, dest: &str, staging: Option<&str>) -> Result<()> {
+    let stage = Stage::new(dest, staging)?;
     let root = stage.directory("fs")?;
     // A directory comes before what is in it, in the order of the map.
     for path in directories.keys() {
@@ -77,6 +78,7 @@ fn make(directories: &BTreeMap<Vec<u8>, Attributes>, dest: &str) -> Result<()> {
         let dir = open_dir(&root, path).doing(|| format!("Cannot open {}", show(path)))?;
         attributes.set(dir.as_fd(), Some(maker), None).map_err(|error| error.within(show(path)))?;
     }
+    fingerprint::write(stage.dir(), b"{}", &Contents::default())?;
     stage::sync([&stage])?;
     stage.publish().map(|_| ())
 }

@@ -14,24 +14,28 @@ use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
 
-/// A temporary directory beside the place where it is to appear.
+/// A temporary directory on the file system of the place where it is to appear.
 pub struct Stage {
     parent: OwnedFd,
+    /// Where it lies until it appears.
+    staging: OwnedFd,
     temporary: Option<String>,
     name: String,
     dir: OwnedFd,
 }
 
 impl Stage {
-    /// Makes the directory, with mode 0700, for the absolute path `dest`.
-    pub fn new(dest: &str) -> Result<Self> {
+    /// Makes the directory, with mode 0700, for the absolute path `dest`: in the directory `staging`, or beside it.
+    pub fn new(dest: &str, staging: Option<&str>) -> Result<Self> {
         let (parent, name) = split_absolute(dest)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let parent_fd = open(parent, flags, Mode::empty()).doing(|| format!("Cannot open {parent}"))?;
+        let opened = |path: &str| open(path, flags, Mode::empty()).doing(|| format!("Cannot open {path}"));
+        let beside = staging.unwrap_or(parent);
+        let (parent, staging) = (opened(parent)?, opened(beside)?);
         let temporary = format!(".tmp-{}", random()?);
-        mkdirat(&parent_fd, &temporary, Mode::RWXU).doing(|| format!("Cannot create a directory in {parent}"))?;
-        let dir = own(open_dir(&parent_fd, temporary.as_bytes()), Mode::RWXU)?;
-        Ok(Self { parent: parent_fd, temporary: Some(temporary), name: name.to_owned(), dir })
+        mkdirat(&staging, &temporary, Mode::RWXU).doing(|| format!("Cannot create a directory in {beside}"))?;
+        let dir = own(open_dir(&staging, temporary.as_bytes()), Mode::RWXU)?;
+        Ok(Self { parent, staging, temporary: Some(temporary), name: name.to_owned(), dir })
     }
 
     /// The directory.
@@ -46,19 +50,11 @@ impl Stage {
         own(open_dir(&self.dir, name.as_bytes()), mode)
     }
 
-    /// Writes the file `name` in it.
-    pub fn write(&self, name: &str, content: &[u8]) -> Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
-        let opened = openat(&self.dir, name, flags, Mode::from_raw_mode(0o644));
-        let mut file = File::from(opened.doing(|| format!("Cannot create {name}"))?);
-        file.write_all(content).doing(|| format!("Cannot write {name}"))
-    }
-
     /// Lets the directory appear. Says whether there was one already, in which case that one stays.
     /// [`sync`] goes before, or a power cut leaves a whole name with half of the files.
     pub fn publish(mut self) -> Result<bool> {
         let Some(temporary) = &self.temporary else { return Ok(true) };
-        match renameat_with(&self.parent, temporary, &self.parent, &self.name, RenameFlags::NOREPLACE) {
+        match renameat_with(&self.staging, temporary, &self.parent, &self.name, RenameFlags::NOREPLACE) {
             Ok(()) => self.temporary = None,
             Err(Errno::EXIST) => return Ok(true),
             Err(errno) => return Err(Error::io(format!("Cannot create {}: {errno}", self.name))),
@@ -72,7 +68,7 @@ impl Drop for Stage {
     fn drop(&mut self) {
         if let Some(temporary) = &self.temporary {
             // What cannot be removed is swept at the next start, by its name.
-            let _ = tree(&self.parent, temporary.as_bytes());
+            let _ = tree(&self.staging, temporary.as_bytes());
         }
     }
 }
@@ -88,6 +84,14 @@ pub fn sync<'a>(stages: impl IntoIterator<Item = &'a Stage>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes the file `name` in `dir`, anew if there is one.
+pub fn write_file(dir: &OwnedFd, name: &str, content: &[u8]) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let opened = openat(dir, name, flags, Mode::from_raw_mode(0o644));
+    let mut file = File::from(opened.doing(|| format!("Cannot create {name}"))?);
+    file.write_all(content).doing(|| format!("Cannot write {name}"))
 }
 
 /// A directory below one with the set-group-ID bit gets that bit and its group, below one with a default

@@ -229,7 +229,7 @@ impl<'a> Round<'a> {
             dest: layer.dest.clone(),
         };
         let progress = |bytes| reporter.progress(number, bytes, size);
-        layer::unpack(&order, Box::new(download), self.limits, &self.session.stop, &progress)
+        layer::unpack(&order, Box::new(download), (self.limits, None), &self.session.stop, &progress)
     }
 
     /// Whether trying again gives the same: the bytes are wrong, and not their way here. What is stopped looks truncated.

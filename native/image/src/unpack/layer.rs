@@ -3,6 +3,7 @@
 use super::tree::Tree;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::fingerprint;
 use crate::limits::Limits;
 use crate::name::show;
 use crate::stage::Stage;
@@ -73,11 +74,11 @@ pub struct Unpacked {
 pub fn unpack(
     order: &Order,
     supply: Box<dyn Supply>,
-    limits: &Limits,
+    (limits, staging): (&Limits, Option<&str>),
     stop: &AtomicBool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Unpacked> {
-    let stage = Stage::new(&order.dest)?;
+    let stage = Stage::new(&order.dest, staging)?;
     let mut tree = Tree::new(stage.directory("fs")?, limits);
     let size = supply.size();
     let (digest, diff_id) = (order.digest.as_ref(), order.diff_id.as_ref());
@@ -96,7 +97,7 @@ pub fn unpack(
         size,
     };
     let json = serde_json::to_vec(&record).map_err(|error| Error::io(format!("Cannot write layer.json: {error}")))?;
-    stage.write("layer.json", &json)?;
+    fingerprint::write(stage.dir(), &json, &tree.contents)?;
     Ok(Unpacked { stage, record })
 }
 

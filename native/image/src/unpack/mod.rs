@@ -2,6 +2,7 @@
 
 mod dirs;
 pub mod layer;
+pub mod measure;
 mod place;
 mod tree;
 mod write;
@@ -32,8 +33,18 @@ struct Published {
     existed: bool,
 }
 
+/// How layers are unpacked.
+pub struct How<'a> {
+    /// Layers at a time.
+    pub threads: usize,
+    /// How much each may ask for.
+    pub limits: &'a Limits,
+    /// Where they lie until they are whole, if not beside the place where they appear.
+    pub staging: Option<&'a str>,
+}
+
 /// Unpacks all layers, or none: what is whole when another fails is removed with it.
-pub fn run(source: &Opened, orders: &[Order], threads: usize, limits: &Limits, reporter: &Reporter) -> Result<Answer> {
+pub fn run(source: &Opened, orders: &[Order], how: &How, reporter: &Reporter) -> Result<Answer> {
     let mut tasks = Vec::new();
     for (number, order) in orders.iter().enumerate() {
         let extent = source.member(&order.member).map_err(|error| about(order, error))?;
@@ -42,8 +53,8 @@ pub fn run(source: &Opened, orders: &[Order], threads: usize, limits: &Limits, r
     // The largest is started first, so that it is not the one that everybody waits for at the end.
     tasks.sort_by_key(|task| task.extent.size);
     let shared =
-        Shared { tasks: Mutex::new(tasks), done: Mutex::default(), stop: AtomicBool::new(false), limits, reporter };
-    let helpers = threads.clamp(1, orders.len().max(1)) - 1;
+        Shared { tasks: Mutex::new(tasks), done: Mutex::default(), stop: AtomicBool::new(false), how, reporter };
+    let helpers = how.threads.clamp(1, orders.len().max(1)) - 1;
     scope(|scope| {
         for _ in 0..helpers {
             Builder::new().spawn_scoped(scope, || shared.work()).doing(|| "Cannot start a thread")?;
@@ -86,7 +97,7 @@ struct Shared<'a> {
     tasks: Mutex<Vec<Task<'a>>>,
     done: Mutex<Done>,
     stop: AtomicBool,
-    limits: &'a Limits,
+    how: &'a How<'a>,
     reporter: &'a Reporter,
 }
 
@@ -95,7 +106,9 @@ impl Shared<'_> {
         while let Some(task) = self.next() {
             let (number, total) = (task.number, task.extent.size);
             let progress = |bytes| self.reporter.progress(number, bytes, total);
-            let unpacked = layer::unpack(task.order, Box::new(task.extent), self.limits, &self.stop, &progress);
+            let supply = Box::new(task.extent);
+            let unpacked =
+                layer::unpack(task.order, supply, (self.how.limits, self.how.staging), &self.stop, &progress);
             let Ok(mut done) = self.done.lock() else { return };
             match unpacked {
                 Ok(layer) => done.unpacked.push((number, layer)),

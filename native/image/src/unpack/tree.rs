@@ -5,6 +5,7 @@ use super::dirs::{Dirs, Origin};
 use super::place::{Place, is_whiteout};
 use crate::attributes::{Attributes, Maker, OPAQUE, USER_OPAQUE};
 use crate::error::{Context, Error, Result};
+use crate::fingerprint::Contents;
 use crate::limits::Limits;
 use crate::name::{self, Mark, check_extent, join, show, split, steps};
 use crate::remove;
@@ -27,6 +28,8 @@ pub struct Tree<'a> {
     pub(super) maker: Maker,
     pub(super) limits: &'a Limits,
     pub(super) counts: Counts,
+    /// What is in its files.
+    pub contents: Contents,
 }
 
 /// What a layer amounts to.
@@ -44,7 +47,7 @@ impl<'a> Tree<'a> {
     /// An empty tree in the directory `root`.
     pub fn new(root: OwnedFd, limits: &'a Limits) -> Self {
         let (dirs, maker) = (Dirs::new(limits.implied), Maker::of_this_process());
-        Self { root, dirs, entered: None, maker, limits, counts: Counts::default() }
+        Self { root, dirs, entered: None, maker, limits, counts: Counts::default(), contents: Contents::default() }
     }
 
     /// Does what the next entry says; its data come from `data`.
@@ -104,11 +107,15 @@ impl<'a> Tree<'a> {
             Kind::Directory => self.put_directory(place, name, attributes),
             Kind::HardLink => self.put_hard_link(place, name, &entry.link),
             Kind::File => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                // A sparse file is read again for its hash.
+                let access = if entry.sparse.is_some() { OFlags::RDWR } else { OFlags::WRONLY };
+                let flags = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let mode = Mode::from_raw_mode(entry.mode & 0o777);
                 let file = self.fresh(place, name, |dir, name| openat(dir, name, flags, mode))?;
-                self.counts.bytes += super::write::data(&file, entry, data, self.limits)?;
-                attributes.set(file.as_fd(), Some(self.maker), Some(mode.as_raw_mode()))
+                let content = super::write::data(&file, entry, data, self.limits)?;
+                self.counts.bytes += entry.size;
+                attributes.set(file.as_fd(), Some(self.maker), Some(mode.as_raw_mode()))?;
+                self.contents.note(file.as_fd(), content, !entry.xattrs.is_empty())
             }
             Kind::Symlink => {
                 if entry.link.is_empty() || entry.link.len() > name::LONGEST_PATH {
@@ -173,7 +180,8 @@ impl<'a> Tree<'a> {
         if join(&source.path, last) == join(&place.path, name) {
             return Ok(());
         }
-        self.fresh(place, name, |dir, name| linkat(&source.fd, last, dir, name, AtFlags::empty()))
+        self.fresh(place, name, |dir, name| linkat(&source.fd, last, dir, name, AtFlags::empty()))?;
+        self.contents.relink(place.fd.as_fd(), name)
     }
 
     /// A whiteout hides what lower layers have, never what this one has (layer.md, "Whiteouts"): over a
@@ -222,6 +230,7 @@ impl<'a> Tree<'a> {
     /// Removes what the layer had under `name`, and with it all that was known of paths.
     pub(super) fn clear(&mut self, place: &Place, name: &[u8]) -> Result<()> {
         self.entered = None;
+        self.contents.note_removal();
         self.dirs.forget(&join(&place.path, name));
         match unlinkat(&place.fd, name, AtFlags::empty()) {
             Err(Errno::ISDIR) => remove::tree(&place.fd, name),

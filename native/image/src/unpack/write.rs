@@ -1,25 +1,31 @@
 //! The data of a file.
 
 use crate::error::{Context, Error, Result};
+use crate::fingerprint::entry::Kind;
+use crate::fingerprint::walk::{Sum, hash_sparse};
 use crate::limits::Limits;
 use crate::stream::Input;
 use crate::tar::{Entry, Reader, Sparse};
+use blake3::Hasher;
 use rustix::fs::ftruncate;
 use rustix::io::{Errno, pwrite, write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
-/// Writes the data of `entry` into the new file and returns how many bytes they are.
-pub fn data<I: Input>(file: &OwnedFd, entry: &Entry, data: &mut Reader<I>, limits: &Limits) -> Result<u64> {
+/// Writes the data of `entry` into the new file; returns what the list of files is to know of them.
+pub fn data<I: Input>(file: &OwnedFd, entry: &Entry, data: &mut Reader<I>, limits: &Limits) -> Result<(Kind, Sum)> {
     if let Some(sparse) = &entry.sparse {
         pieces(file, sparse, data, limits)?;
-        return Ok(entry.size);
+        let sum = hash_sparse(file.as_fd(), sparse.size).doing(|| "Cannot read what was written")?;
+        return Ok((Kind::Sparse, sum));
     }
+    let mut hasher = Hasher::new();
     loop {
         let bytes = data.body()?;
         if bytes.is_empty() {
-            return Ok(entry.size);
+            return Ok((Kind::File, hasher.finalize().into()));
         }
         let count = retried(|| write(file, bytes)).doing(|| "Cannot write")?;
+        hasher.update(bytes.get(..count).unwrap_or_default());
         data.consume(count);
     }
 }
