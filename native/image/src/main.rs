@@ -6,6 +6,7 @@ mod attributes;
 mod beneath;
 mod confine;
 mod copy;
+mod diff;
 mod digest;
 mod error;
 mod inspect;
@@ -21,6 +22,7 @@ mod stack;
 mod stage;
 mod stream;
 mod tar;
+mod transfer;
 mod unpack;
 
 use error::{Error, Result};
@@ -118,6 +120,8 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
         Request::Stack { layers, dest } => told(stack::run(&layers, &dest)?),
         Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
+        Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
+        Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }
