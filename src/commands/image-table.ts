@@ -10,7 +10,10 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     name: "image load",
     summary: "load an image from a layout directory or an archive",
     operands: "SOURCE",
-    flags: [{ name: "name", value: "NAME", help: "what the image will be called (default: as the source calls it)" }],
+    flags: [
+      { name: "name", value: "NAME", help: "what the image will be called (default: as the source calls it)" },
+      { name: "progress", help: "tell on standard error how far each layer is, and which one is waited for" },
+    ],
     module: "commands-image-load",
   },
   {

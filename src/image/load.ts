@@ -4,9 +4,22 @@ import { readFile } from "../sys/files.ts";
 import { timestamp } from "../sys/time.ts";
 import { hexOf, type Digest } from "./digest.ts";
 import { canonical, isTag, parseReference } from "./reference.ts";
+import type { Used } from "./containers.ts";
 import { openPlace, type Found, type Opened } from "./source.ts";
-import { layerPath, lockStore, makeStore, writeBlob, writeRecord, type ImageRecord, type Store } from "./store.ts";
-import { stackName, sweepLeftovers, sweepUnused } from "./sweep.ts";
+import { bringLayers, type Told } from "./layers.ts";
+import {
+  isThere,
+  layerPath,
+  lockStore,
+  makeStore,
+  stackName,
+  writeBlob,
+  writeRecord,
+  type ImageRecord,
+  type Store,
+} from "./store.ts";
+import { sweepLeftovers, sweepUnused } from "./sweep.ts";
+import { beginTask, type Task } from "./tasks.ts";
 import { nameFromPath, type Place } from "./transport.ts";
 import { asMachine } from "./platform.ts";
 import type { UnpackedLayer, Worker } from "./worker.ts";
@@ -14,27 +27,45 @@ import type { UnpackedLayer, Worker } from "./worker.ts";
 /** `layer.json` of a layer with the most directories that the worker lets pass. */
 const LAYER_LIMIT = 64 << 20;
 
-/** Layers that are unpacked at a time; more would wait for the disk. */
-const THREADS = 4;
-
 export interface Loaded {
   readonly record: ImageRecord;
   readonly config: Found["config"];
 }
 
-/** Loads every image of a place, under `name` where one is given. Throws a Failure; what was not complete is not there then. */
-export function loadImages(store: Store, worker: Worker, place: Place, name: string | undefined): Loaded[] {
+/** How a place is loaded. */
+interface Manner {
+  /** What the image will be called, where it is not as the place calls it. */
+  readonly name?: string | undefined;
+  readonly told?: Told;
+}
+
+/** Loads every image of a place. Throws a Failure; what was not complete is not there then. */
+export function loadImages(store: Store, worker: Worker, place: Place, { name, told = {} }: Manner): Loaded[] {
   makeStore(store);
-  const opened = openImages(store, worker, place);
-  if (name !== undefined && opened.images.length > 1) throw severalImages(place, opened);
-  const named = opened.images.map((image) => ({ image, names: namesOf(image, place, name) }));
-  using _lock = lockStore(store);
   sweepLeftovers(store, worker);
+  const { source, images } = openImages(store, worker, place);
+  if (name !== undefined && images.length > 1) throw severalImages(place, { source, images });
+  const named = images.map((image) => ({ image, names: namesOf(image, place, name) }));
+  const task = beginTask(store, images.map(needsOf));
   try {
-    return named.flatMap(({ image, names }) => storeImage(store, worker, { image, source: opened.source, names }));
+    return named.flatMap(({ image, names }) => {
+      bringLayers(store, worker, image, { source, task, told });
+      return storeImage(store, worker, { image, names, task });
+    });
   } finally {
+    task[Symbol.dispose]();
     sweepUnused(store, worker);
   }
+}
+
+/** What an image needs of the store. */
+export function needsOf({ id, manifest, config }: Found): Used {
+  const lower = [stackName(id), ...config.diffIds.map((diffId) => `layers/${hexOf(diffId)}`)];
+  return {
+    id,
+    ...(manifest === undefined ? {} : { manifest: manifest.digest }),
+    lower: lower.map((path) => `${path}/fs`),
+  };
 }
 
 /** The images of a place. Throws a Failure. */
@@ -68,64 +99,44 @@ function tagged(text: string): string {
   return canonical({ ...reference, digest: undefined });
 }
 
-interface Order extends Named {
-  readonly source: Opened["source"];
-}
-
 /** An image whose layers are in the store, and what it is to be called. */
 interface Named {
   readonly image: Found;
   readonly names: readonly (string | undefined)[];
+  readonly task: Task;
 }
 
-function storeImage(store: Store, worker: Worker, order: Order): Loaded[] {
-  unpackMissing(store, worker, order);
-  return recordImage(store, worker, order);
-}
-
-/** Gives the image's records, one for each of its names; its layers are there. Under the store's lock. */
-export function recordImage(store: Store, worker: Worker, { image, names }: Named): Loaded[] {
-  const { lower, size } = stackLayers(store, worker, image.id, image.config.diffIds);
-  writeBlob(store, image.id, image.configText);
-  if (image.manifest !== undefined) writeBlob(store, image.manifest.digest, image.manifest.text);
+/** Gives the image's records, one for each of its names: its layers are there, and from here on it is. */
+export function storeImage(store: Store, worker: Worker, { image, names, task }: Named): Loaded[] {
+  const { id, manifest, config } = image;
+  const stacked = stackLayers(store, worker, { id, diffIds: config.diffIds, staging: task.path });
+  using _lock = lockStore(store);
+  writeBlob(store, id, image.configText);
+  if (manifest !== undefined) writeBlob(store, manifest.digest, manifest.text);
   return names.map((name) => {
     const record: ImageRecord = {
       version: 1,
       ...(name === undefined ? {} : { name }),
-      id: image.id,
-      ...(image.manifest === undefined ? {} : { manifest: image.manifest.digest }),
-      layers: image.config.diffIds,
-      lower,
-      size,
-      created: image.config.created,
+      id,
+      ...(manifest === undefined ? {} : { manifest: manifest.digest }),
+      layers: config.diffIds,
+      ...stacked,
+      created: config.created,
       loaded: timestamp(store.sys, false),
     };
     writeRecord(store, record);
-    return { record, config: image.config };
+    return { record, config };
   });
-}
-
-/** Unpacks the layers that no other image has brought. */
-function unpackMissing(store: Store, worker: Worker, { image, source }: Order): void {
-  const missing = new Map<string, Found["layers"][number]>();
-  for (const layer of image.layers) {
-    const diffId = layer.diffId as Digest;
-    if (store.sys.statxIfAny(null, layerPath(store, diffId), 0) === undefined) missing.set(diffId, layer);
-  }
-  if (missing.size === 0) return;
-  const layers = [...missing].map(([diffId, layer]) => ({ ...layer, dest: layerPath(store, diffId as Digest) }));
-  worker.ask("unpack", { source, scratch: store.path, threads: THREADS, layers });
 }
 
 /**
  * What an overlay of the layers is made of, topmost first. A layer that comes twice shows nothing more where it lies lower, and
  * overlayfs refuses it. One whose root is opaque hides all below, which overlayfs does not look for on a root.
  */
-function stackLayers(
+export function stackLayers(
   store: Store,
   worker: Worker,
-  id: Digest,
-  diffIds: readonly Digest[],
+  { id, diffIds, staging }: { id: Digest; diffIds: readonly Digest[]; staging: string },
 ): Pick<ImageRecord, "lower" | "size"> {
   const downwards = [...new Set(diffIds.toReversed())];
   const infos = downwards.map((diffId) => layerInfo(store, diffId));
@@ -134,12 +145,13 @@ function stackLayers(
   const lower = shown.map((diffId) => `layers/${hexOf(diffId)}/fs`);
   const stack = stackName(id);
   const paths = shown.map((diffId) => layerPath(store, diffId)).toReversed();
-  const isThere = store.sys.statxIfAny(null, `${store.path}/${stack}`, 0) !== undefined;
-  const needed = isThere || worker.ask("stack", { layers: paths, dest: `${store.path}/${stack}` }).needed;
+  const dest = `${store.path}/${stack}`;
+  const needed = isThere(store, dest) || worker.ask("stack", { layers: paths, dest, staging }).needed;
   const size = infos.reduce((sum, { bytes }) => sum + bytes, 0);
   return { lower: needed ? [`${stack}/fs`, ...lower] : lower, size };
 }
 
-function layerInfo(store: Store, diffId: Digest): UnpackedLayer {
+/** What was found out about a layer while it was unpacked. Throws a SysError. */
+export function layerInfo(store: Store, diffId: Digest): UnpackedLayer {
   return JSON.parse(readFile(store.sys, null, `${layerPath(store, diffId)}/layer.json`, LAYER_LIMIT)) as UnpackedLayer;
 }

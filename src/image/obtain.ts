@@ -7,6 +7,7 @@ import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
 import { parseReference } from "./reference.ts";
 import {
   findRecord,
+  isThere,
   findRecordIfAny,
   listRecords,
   makeStore,
@@ -54,6 +55,12 @@ function pullOne(context: Context, text: string): Obtained {
 
 function describe(store: Store, record: ImageRecord): Obtained {
   try {
+    const missing = record.lower.find((lower) => !isThere(store, `${store.path}/${lower}`));
+    if (missing !== undefined)
+      throw new Failure(
+        `${missing.slice(0, missing.lastIndexOf("/"))} of image ${hexOf(record.id)} is not in the store ` +
+          "(load or pull the image again: what is missing is made anew)",
+      );
     return { record, config: parseImageConfig(readBlob(store, record.id)) };
   } catch (error) {
     if (!(error instanceof Error) || error.name !== "SpecError") throw error;
@@ -69,7 +76,9 @@ function findLoaded(store: Store, worker: Worker, place: Place): Obtained | unde
   if (image === undefined || others.length > 0) throw severalImages(place, opened);
   const [name] = namesOf(image, place, undefined);
   const record = name === undefined ? unnamed(store, image.id) : readNamed(store, parseReference(name));
-  return record?.id === image.id ? { record, config: image.config } : undefined;
+  if (record?.id !== image.id) return undefined;
+  const isWhole = record.lower.every((lower) => isThere(store, `${store.path}/${lower}`));
+  return isWhole ? { record, config: image.config } : undefined;
 }
 
 function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
@@ -77,7 +86,7 @@ function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
 }
 
 function loadOne(store: Store, worker: Worker, place: Place): Obtained {
-  const [loaded] = loadImages(store, worker, place, undefined);
+  const [loaded] = loadImages(store, worker, place, {});
   if (loaded === undefined) throw new Failure(`there is no image in ${place.path}`);
   return loaded;
 }

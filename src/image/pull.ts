@@ -3,17 +3,19 @@ import type { Context } from "../commands/context.ts";
 import { Failure } from "../sys/failure.ts";
 import { findCredentials, parseCredentials } from "./auth-file.ts";
 import { hexOf, type Digest } from "./digest.ts";
-import { recordImage, type Loaded } from "./load.ts";
+import { needsOf, storeImage, type Loaded } from "./load.ts";
 import { isIndex, parseIndex, type Entry } from "./manifest.ts";
 import { asMachine, choosePlatform, chooseNamed, nameOf, type Platform } from "./platform.ts";
 import { claim, forgetPulls } from "./pulls.ts";
+import { noRoomForPull } from "./room.ts";
 import { SILENT, type PullView } from "./pull-view.ts";
 import { canonical, familiar, parseReference, type Reference } from "./reference.ts";
 import { endpointsOf, otherMeaning, readRegistriesConf, type Endpoint } from "./registries-conf.ts";
 import { Registry, type Document } from "./registry.ts";
 import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
-import { layerPath, lockStore, makeStore, type Store } from "./store.ts";
+import { isThere, layerPath, lockStore, makeStore, type Store } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
+import { beginTask } from "./tasks.ts";
 import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
 
 export interface PullOptions {
@@ -127,31 +129,35 @@ function bring(store: Store, worker: Worker, { reference, remote, options }: Ord
   const { registry, images, digest } = remote;
   const name = nameIn(reference);
   const layers = [...new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer]))).values()];
-  using pulling = begin(store, worker, {
+  sweepLeftovers(store, worker);
+  const pulling = begin(store, {
     name,
     layers: layers.map(({ diffId }) => hexOf(diffId as Digest)),
     downloads: layers.map((layer) => hexOf(layer.digest as Digest)),
   });
+  const task = beginTask(store, images.map(needsOf));
   const view = options.view ?? SILENT;
-  view.found({ name, digest, layers: layers.map((layer) => ({ ...layer, isThere: isThere(store, layer.diffId) })) });
+  const isHere = ({ diffId }: Found["layers"][number]): boolean => isThere(store, layerPath(store, diffId as Digest));
+  view.found({ name, digest, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
+  let loaded: Loaded[] = [];
   try {
-    fetchLayers(store, worker, registry, { layers, view });
+    const missing = layers.filter((layer) => !isHere(layer));
+    fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path });
+    const index = chosen(images, store);
+    loaded = images.flatMap((image, at) =>
+      storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
+    );
+    withdraw(store, pulling, name);
   } catch (error) {
     // What can be tried again goes on where it stopped; what is wrong leaves nothing.
-    if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) {
-      using _lock = lockStore(store);
-      pulling.withdraw();
-      sweepUnused(store, worker);
-      sweepLeftovers(store, worker);
-    }
+    if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) withdraw(store, pulling, undefined);
     throw error instanceof Failure ? new Failure(`cannot pull ${familiar(reference)}: ${error.message}`) : error;
+  } finally {
+    task[Symbol.dispose]();
+    pulling[Symbol.dispose]();
+    sweepLeftovers(store, worker);
+    sweepUnused(store, worker);
   }
-  using _lock = lockStore(store);
-  const named = images.map((image, index) => ({ image, names: [index === chosen(images, store) ? name : undefined] }));
-  const loaded = named.flatMap(({ image, names }) => recordImage(store, worker, { image, names }));
-  pulling.withdraw();
-  forgetPulls(store, name);
-  sweepUnused(store, worker);
   view.done();
   return loaded;
 }
@@ -160,10 +166,16 @@ function bring(store: Store, worker: Worker, { reference, remote, options }: Ord
 const PASSING = ["network", "io", "plain"];
 
 /** From here on nothing that the pull needs is swept. */
-function begin(store: Store, worker: Worker, wanted: Parameters<typeof claim>[1]): ReturnType<typeof claim> {
+function begin(store: Store, wanted: Parameters<typeof claim>[1]): ReturnType<typeof claim> {
   using _lock = lockStore(store);
-  sweepLeftovers(store, worker);
   return claim(store, wanted);
+}
+
+/** What the pull has brought need not be kept for another try; of `done`, the name that was pulled, no try's. */
+function withdraw(store: Store, pulling: ReturnType<typeof claim>, done: string | undefined): void {
+  using _lock = lockStore(store);
+  pulling.withdraw();
+  if (done !== undefined) forgetPulls(store, done);
 }
 
 /** Of images for several machines the name leads to the one for this machine, or else to the first. */
@@ -183,18 +195,25 @@ function nameIn(reference: Reference): string {
   return canonical(reference.digest === undefined ? reference : { ...reference, tag: undefined });
 }
 
+interface Fetching {
+  readonly layers: Found["layers"];
+  readonly missing: Found["layers"];
+  readonly view: PullView;
+  readonly staging: string;
+}
+
 function fetchLayers(
   store: Store,
   worker: Worker,
   registry: Registry,
-  { layers, view }: { layers: Found["layers"]; view: PullView },
+  { layers, missing, view, staging }: Fetching,
 ): void {
-  const missing = layers.filter(({ diffId }) => !isThere(store, diffId));
   if (missing.length === 0) return;
   const { header, renewal } = registry.authorization ?? {};
   const order: PullOrder = {
     ...(header === undefined ? {} : { authorization: header }),
     ...(renewal === undefined ? {} : { renewal }),
+    staging,
     threads: THREADS,
     layers: missing.map(({ digest = "", size = 0, diffId }) => ({
       url: registry.address(`blobs/${digest}`),
@@ -206,11 +225,16 @@ function fetchLayers(
     })),
   };
   const numbers = missing.map((layer) => layers.indexOf(layer));
-  worker.ask("pull", { network: registry.network, ask: order }, (event) =>
-    view.heard({ ...event, layer: numbers[event.layer] ?? 0 }),
-  );
-}
-
-function isThere(store: Store, diffId: string): boolean {
-  return store.sys.statxIfAny(null, layerPath(store, diffId as Digest), 0) !== undefined;
+  try {
+    worker.ask("pull", { network: registry.network, ask: order }, (event) =>
+      view.heard({ ...event, layer: numbers[event.layer] ?? 0 }),
+    );
+  } catch (error) {
+    if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
+    throw noRoomForPull(
+      store,
+      worker,
+      missing.reduce((sum, { size = 0 }) => sum + size, 0),
+    );
+  }
 }

@@ -35,14 +35,12 @@ export function claim({ sys, path }: Store, wanted: Claim): Disposable & { withd
   };
 }
 
-/** What all pulls need, and whether one of them is alive. To be called under the store's lock. */
+/** What all pulls need. To be called under the store's lock. */
 export function lookAtPulls(store: Store): {
   layers: ReadonlySet<string>;
   downloads: ReadonlySet<string>;
-  alive: boolean;
 } {
   const [layers, downloads] = [new Set<string>(), new Set<string>()];
-  let alive = false;
   for (const name of namesIn(store, "pulls")) {
     const isAlive = isLocked(store, name);
     const wanted = readClaim(store, name);
@@ -50,11 +48,10 @@ export function lookAtPulls(store: Store): {
       store.sys.unlinkIfAny(null, `${store.path}/pulls/${name}`, 0);
       continue;
     }
-    alive ||= isAlive;
     for (const layer of wanted?.layers ?? []) layers.add(layer);
     for (const download of wanted?.downloads ?? []) downloads.add(download);
   }
-  return { layers, downloads, alive };
+  return { layers, downloads };
 }
 
 /** Forgets interrupted pulls of the same image: it is there now. Under the store's lock. */

@@ -9,11 +9,14 @@
  *     volumes/NAME/{data,volume.json}   what containers share, and what outlives them: see volumes.ts
  *     pulls/TOKEN.json         what a pull needs that is going on or was interrupted
  *     downloads/HEX            what has arrived of a blob; who has it locked fetches it
+ *     tasks/TOKEN/             what a command under way needs and is making; locks/HEX: a layer that is being unpacked
+ *     damaged/                 what was found damaged, until it is pruned
  *     trash/                   what is being removed: renamed first, so that nothing is ever half there
  *
- * Writers hold the lock. Readers never wait: they read one record, and what it names stays as long as it is in use.
+ * The lock is held for moments: while names change, and while it is found out what is in use. Readers never wait: they read one
+ * record, and what it names stays as long as it is in use. What takes long, unpacking and removing, is done without it.
  */
-import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
+import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { makeDirectories, openDirectory, readFile, readFileIfAny, replaceFile } from "../sys/files.ts";
@@ -50,7 +53,20 @@ export interface ImageRecord {
   readonly loaded: string;
 }
 
-const FOLDERS = ["blobs", "layers", "stacks", "refs", "containers", "volumes", "pulls", "downloads", "trash"];
+const FOLDERS = [
+  "blobs",
+  "layers",
+  "stacks",
+  "refs",
+  "containers",
+  "volumes",
+  "pulls",
+  "downloads",
+  "tasks",
+  "locks",
+  "damaged",
+  "trash",
+];
 
 /** A name of a file has 255 bytes at most, and replaceFile adds five. */
 const MAX_FILE_NAME = 250;
@@ -59,11 +75,21 @@ const MAX_FILE_NAME = 250;
 export function makeStore({ sys, path }: Store): void {
   attempt(`make the image store ${path}`, () => {
     makeDirectories(sys, path, 0o700);
-    for (const folder of FOLDERS) makeDirectories(sys, `${path}/${folder}`, 0o700);
+    // One of a store that is older than some of its folders has them made as well.
+    const missing = FOLDERS.filter((folder) => !isThere({ sys }, `${path}/${folder}`));
+    for (const folder of missing) makeDirectories(sys, `${path}/${folder}`, 0o700);
+    if (missing.length === 0) return;
+    using folder = openDirectory(sys, null, path);
+    sys.fsync(folder);
   });
 }
 
-/** The lock that writers hold; waits for it. */
+/** Whether there is something at an absolute path. */
+export function isThere({ sys }: Pick<Store, "sys">, path: string): boolean {
+  return sys.statxIfAny(null, path, AT_SYMLINK_NOFOLLOW) !== undefined;
+}
+
+/** The lock, which is held for moments only; waits for it. */
 export function lockStore({ sys, path }: Store): Disposable {
   return attempt(`lock the image store ${path}`, () => {
     const file = sys.openat(null, `${path}/lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
@@ -78,6 +104,8 @@ export function writeBlob({ sys, path }: Store, digest: Digest, text: string): v
   makeDirectories(sys, `${path}/blobs/${algorithm}`, 0o700);
   using folder = openDirectory(sys, null, `${path}/blobs/${algorithm}`);
   replaceFile(sys, folder, hex, text, 0o600);
+  using blobs = openDirectory(sys, null, `${path}/blobs`);
+  sys.fsync(blobs);
 }
 
 /** The text that writeBlob has written. Throws a Failure. */
@@ -92,7 +120,12 @@ export function layerPath({ path }: Store, diffId: Digest): string {
   return `${path}/layers/${hexOf(diffId)}`;
 }
 
-/** Makes the image known under its name; from here on it is there. */
+/** Where the stack of the image with this id is, below the store. */
+export function stackName(id: Digest): string {
+  return `stacks/${hexOf(id)}`;
+}
+
+/** Makes the image known under its name; from here on it is there. Only under the lock, as removeRecord. */
 export function writeRecord({ sys, path }: Store, record: ImageRecord): void {
   using folder = openDirectory(sys, null, `${path}/refs`);
   replaceFile(sys, folder, fileOf(record), JSON.stringify(record), 0o600);

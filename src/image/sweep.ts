@@ -1,10 +1,16 @@
-/** Tidying the store: what nothing names and nobody uses goes. Only under the lock. */
+/**
+ * Tidying the store: what nothing names and nobody uses goes. Under the lock it is found and taken out of sight; the files are
+ * removed afterwards, when nobody has to wait for it.
+ */
+import { AT_SYMLINK_NOFOLLOW, S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { openDirectory } from "../sys/files.ts";
 import { lookAtContainers, type Used } from "./containers.ts";
-import { hexOf, pathOfDigest } from "./digest.ts";
-import { listRecords, namesIn, type Store } from "./store.ts";
+import { pathOfDigest } from "./digest.ts";
+import { looseLocks } from "./layers.ts";
+import { listRecords, lockStore, namesIn, type Store } from "./store.ts";
+import { lookAtTasks } from "./tasks.ts";
 import { lookAtPulls } from "./pulls.ts";
 import type { Worker } from "./worker.ts";
 
@@ -13,46 +19,58 @@ const UNFINISHED = ".";
 
 /** Removes what interrupted commands have left. */
 export function sweepLeftovers(store: Store, worker: Worker): void {
-  const pulls = lookAtPulls(store);
-  // A pull makes its layers without the lock.
-  for (const folder of pulls.alive ? ["stacks"] : ["layers", "stacks"]) {
-    for (const name of namesIn(store, folder)) if (name.startsWith(UNFINISHED)) discard(store, `${folder}/${name}`);
-  }
-  for (const name of namesIn(store, "downloads"))
-    if (!pulls.downloads.has(name)) store.sys.unlinkIfAny(null, `${store.path}/downloads/${name}`, 0);
-  for (const token of lookAtContainers(store).abandoned) discard(store, `containers/${token}`);
+  discardAll(store, () => findLeftovers(store));
   emptyTrash(store, worker);
 }
 
-/** Removes the layers, stacks and blobs that no image and no container has. */
+/** Removes the layers, stacks and blobs that no image, no container and no command needs. */
 export function sweepUnused(store: Store, worker: Worker): void {
-  const images = inUse(store);
-  if (images === undefined) return;
-  const pulls = lookAtPulls(store);
-  const folders = new Set([
-    ...images.flatMap(({ lower }) => lower.map((path) => path.slice(0, path.lastIndexOf("/")))),
-    ...[...pulls.layers].map((name) => `layers/${name}`),
-  ]);
-  for (const folder of ["layers", "stacks"]) {
-    for (const name of namesIn(store, folder))
-      if (!folders.has(`${folder}/${name}`) && !name.startsWith(UNFINISHED)) discard(store, `${folder}/${name}`);
-  }
-  const blobs = new Set(
-    images.flatMap(({ id, manifest }) => [id, ...(manifest === undefined ? [] : [manifest])]).map(pathOfDigest),
-  );
-  for (const algorithm of namesIn(store, "blobs")) {
-    for (const name of namesIn(store, `blobs/${algorithm}`)) {
-      if (!blobs.has(`${algorithm}/${name}`))
-        store.sys.unlinkIfAny(null, `${store.path}/blobs/${algorithm}/${name}`, 0);
-    }
-  }
+  discardAll(store, () => findUnused(store));
   emptyTrash(store, worker);
+}
+
+/** Takes out of sight what `find` gives, under the lock. */
+export function discardAll(store: Store, find: () => readonly string[]): void {
+  using _lock = lockStore(store);
+  for (const path of find()) discard(store, path);
+}
+
+/** What interrupted commands have left, below the store. Only under the lock. */
+export function findLeftovers(store: Store): string[] {
+  const { downloads } = lookAtPulls(store);
+  // Names and blobs are written under the lock: one that is unfinished now stays so.
+  const files = ["layers", "stacks", "refs", ...namesIn(store, "blobs").map((algorithm) => `blobs/${algorithm}`)];
+  return [
+    ...files.flatMap((folder) => within(store, folder).filter((name) => name.startsWith(`${folder}/${UNFINISHED}`))),
+    ...lookAtContainers(store).abandoned.map((token) => `containers/${token}`),
+    ...lookAtTasks(store).abandoned.map((token) => `tasks/${token}`),
+    ...looseLocks(store).map((name) => `locks/${name}`),
+    ...within(store, "downloads").filter((name) => !downloads.has(name.slice("downloads/".length))),
+  ];
+}
+
+/** What no image, no container and no command needs, below the store. Only under the lock. */
+export function findUnused(store: Store): string[] {
+  const images = inUse(store);
+  if (images === undefined) return [];
+  const needed = new Set([...lookAtPulls(store).layers].map((name) => `layers/${name}`));
+  for (const { id, manifest, lower } of images) {
+    for (const path of lower) needed.add(path.slice(0, path.lastIndexOf("/")));
+    for (const digest of [id, ...(manifest === undefined ? [] : [manifest])])
+      needed.add(`blobs/${pathOfDigest(digest)}`);
+  }
+  const folders = ["layers", "stacks", ...namesIn(store, "blobs").map((algorithm) => `blobs/${algorithm}`)];
+  return folders.flatMap((folder) => within(store, folder).filter((path) => !needed.has(path)));
+}
+
+function within(store: Store, folder: string): string[] {
+  return namesIn(store, folder).map((name) => `${folder}/${name}`);
 }
 
 /** Undefined where it cannot be known: what a damaged record names must stay. */
 function inUse(store: Store): Used[] | undefined {
   try {
-    return [...listRecords(store), ...lookAtContainers(store).used];
+    return [...listRecords(store), ...lookAtContainers(store).used, ...lookAtTasks(store).used];
   } catch (error) {
     if (error instanceof Failure) return undefined;
     throw error;
@@ -60,7 +78,7 @@ function inUse(store: Store): Used[] | undefined {
 }
 
 /** Takes a directory out of sight at once; it is gone later. */
-function discard({ sys, path }: Store, name: string): void {
+export function discard({ sys, path }: Store, name: string): void {
   using root = openDirectory(sys, null, path);
   try {
     sys.renameat2(root, name, root, `trash/${sys.randomHex(8)}`, 0);
@@ -69,10 +87,12 @@ function discard({ sys, path }: Store, name: string): void {
   }
 }
 
-function emptyTrash(store: Store, worker: Worker): void {
+export function emptyTrash(store: Store, worker: Worker): void {
   for (const name of namesIn(store, "trash")) {
     try {
-      worker.ask("remove", { path: `${store.path}/trash/${name}` });
+      const path = `${store.path}/trash/${name}`;
+      if (isFile(store, path)) store.sys.unlinkIfAny(null, path, 0);
+      else worker.ask("remove", { path });
     } catch (error) {
       // A process that was killed may not be quite gone: the next command tries again.
       if (!(error instanceof Error)) throw error;
@@ -80,7 +100,7 @@ function emptyTrash(store: Store, worker: Worker): void {
   }
 }
 
-/** The name of an image's stack below the store. */
-export function stackName(id: Parameters<typeof hexOf>[0]): string {
-  return `stacks/${hexOf(id)}`;
+function isFile({ sys }: Store, path: string): boolean {
+  const stat = sys.statxIfAny(null, path, AT_SYMLINK_NOFOLLOW);
+  return stat !== undefined && (stat.mode & S_IFMT) !== S_IFDIR;
 }

@@ -47,6 +47,7 @@ export interface FetchOrder {
 export interface PullOrder {
   readonly authorization?: string;
   readonly renewal?: FetchOrder;
+  readonly staging: string;
   readonly threads: number;
   readonly layers: readonly {
     readonly url: string;
@@ -66,10 +67,19 @@ export interface Requests {
   };
   list: { in: FromSource; out: { members: readonly string[] } };
   unpack: {
-    in: FromSource & { threads: number; layers: readonly LayerOrder[] };
+    in: FromSource & { staging: string; threads: number; layers: readonly LayerOrder[] };
     out: { layers: readonly UnpackedLayer[] };
   };
-  stack: { in: { layers: readonly string[]; dest: string }; out: { needed: boolean } };
+  measure: {
+    in: FromSource & { members: readonly string[]; path: string };
+    out: { bytes: number; files: number; free: number; freeFiles: number | null };
+  };
+  stack: { in: { layers: readonly string[]; dest: string; staging: string }; out: { needed: boolean } };
+  check: {
+    in: { layers: readonly string[]; threads: number; repair: boolean };
+    out: { layers: readonly Verdict[] };
+  };
+  usage: { in: { paths: readonly string[] }; out: { bytes: readonly number[] } };
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
   copy: { in: { from: string; to: string }; out: object };
   diff: { in: { upper: string; lower: string }; out: { changes: readonly Change[] } };
@@ -116,6 +126,14 @@ export interface UnpackedLayer {
   readonly size: number;
   readonly bytes: number;
   readonly opaqueRoot: boolean;
+}
+
+/** What was found of a layer: the first of it in words. */
+export interface Verdict {
+  readonly findings: readonly string[];
+  readonly count: number;
+  /** Whether it is whole now. */
+  readonly whole: boolean;
 }
 
 /** So much of a layer has been read, or something else about it is worth a word: "retry", "waiting". */

@@ -40,8 +40,13 @@ export function openDirectory(sys: Sys, dir: Fd | null, path: string): Fd {
 export function replaceFile(sys: Sys, dir: Fd, name: string, content: string | Uint8Array, mode: number): void {
   // Of this process alone: another one may be replacing the same file.
   const temporary = `.${name}.${sys.getpid()}`;
-  write(sys, sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), content);
-  sys.renameat2(dir, temporary, dir, name, 0);
+  try {
+    write(sys, sys.openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode), content);
+    sys.renameat2(dir, temporary, dir, name, 0);
+  } catch (error) {
+    sys.unlinkIfAny(dir, temporary, 0); // On a full disk it would stay, and take from what there is.
+    throw error;
+  }
   sys.fsync(dir);
 }
 

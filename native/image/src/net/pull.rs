@@ -32,6 +32,8 @@ pub struct Order {
     pub threads: usize,
     /// Which, and where to.
     pub layers: Vec<Layer>,
+    /// A directory for layers in the making.
+    pub staging: Option<String>,
     /// How much each may ask for.
     #[serde(default)]
     pub limits: Limits,
@@ -72,15 +74,15 @@ struct Outcome {
 
 /// Makes all layers appear. What failed leaves its spool where trying again makes sense, and nothing otherwise.
 pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Answer> {
-    let Order { authorization, renewal, threads, layers, limits } = order;
+    let Order { authorization, renewal, threads, layers, staging, limits } = order;
     let stop = Arc::new(AtomicBool::new(false));
     let session = Session { client, authorization: Mutex::new((authorization, 0)), renewal, stop };
     let mut outcomes = vec![None; layers.len()];
     let mut left: Vec<(usize, &Layer)> = layers.iter().enumerate().collect();
     // The largest is started first, so that it is not the one that everybody waits for at the end.
     left.sort_by_key(|(_, layer)| layer.size);
-    let mut round =
-        Round { session: Arc::new(session), limits: &limits, reporter, left: Mutex::new(left), done: Mutex::default() };
+    let (how, session) = ((&limits, staging.as_deref()), Arc::new(session));
+    let mut round = Round { session, how, reporter, left: Mutex::new(left), done: Mutex::default() };
     loop {
         round.work_all(threads)?;
         let done = std::mem::take(&mut *locked(&round.done)?);
@@ -133,7 +135,7 @@ struct Done<'a> {
 
 struct Round<'a> {
     session: Arc<Session>,
-    limits: &'a Limits,
+    how: (&'a Limits, Option<&'a str>),
     reporter: &'a Reporter,
     left: Mutex<Vec<(usize, &'a Layer)>>,
     done: Mutex<Done<'a>>,
@@ -229,7 +231,7 @@ impl<'a> Round<'a> {
             dest: layer.dest.clone(),
         };
         let progress = |bytes| reporter.progress(number, bytes, size);
-        layer::unpack(&order, Box::new(download), (self.limits, None), &self.session.stop, &progress)
+        layer::unpack(&order, Box::new(download), self.how, &self.session.stop, &progress)
     }
 
     /// Whether trying again gives the same: the bytes are wrong, and not their way here. What is stopped looks truncated.

@@ -106,9 +106,8 @@ impl Shared<'_> {
         while let Some(task) = self.next() {
             let (number, total) = (task.number, task.extent.size);
             let progress = |bytes| self.reporter.progress(number, bytes, total);
-            let supply = Box::new(task.extent);
-            let unpacked =
-                layer::unpack(task.order, supply, (self.how.limits, self.how.staging), &self.stop, &progress);
+            let (how, supply) = ((self.how.limits, self.how.staging), Box::new(task.extent));
+            let unpacked = layer::unpack(task.order, supply, how, &self.stop, &progress);
             let Ok(mut done) = self.done.lock() else { return };
             match unpacked {
                 Ok(layer) => done.unpacked.push((number, layer)),
