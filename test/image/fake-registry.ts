@@ -1,11 +1,13 @@
 /** A registry of the tests' own: it tells the truth, but for what a test makes it lie about. */
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { addImage, ARCHITECTURE, configOf, sha256, type Blobs, type Layer } from "../../scripts/fixtures.ts";
 import type { Result, RunOptions } from "../support/runtime.ts";
-import type { Store } from "./images.ts";
+import { EMPTY, filesLayer, type Store } from "./images.ts";
 
 export interface Descriptor {
   readonly mediaType: string;
@@ -124,4 +126,43 @@ export class FakeRegistry implements AsyncDisposable {
 /** `image pull`, while this process answers. */
 export function pull(store: Store, args: readonly string[], options?: RunOptions): Promise<Result> {
   return store.begin(["image", "pull", ...args], options).ended;
+}
+
+/** Does not compress, so that it arrives in more than one piece. */
+const NOISE = randomBytes(400_000).toString("base64");
+
+export function noisyLayer(): Promise<Layer> {
+  return filesLayer({ noise: NOISE, a: "1" });
+}
+
+/** What a pull that must fail says, in one line. */
+export function refusal({ status, stderr, stdout }: Result): string {
+  assert.equal(status, 1, stdout + stderr);
+  const lines = stderr.trim().split("\n");
+  assert.equal(lines.length, 1, stderr);
+  assert.ok(stderr.length < 4096);
+  return JSON.parse(/msg=(".*")/.exec(stderr)?.[1] ?? '""') as string;
+}
+
+/** There must be nothing of an image in the store, nor on its way. */
+export function assertNothing(store: Store): void {
+  assert.deepEqual(store.contents(), EMPTY);
+  assert.deepEqual([store.names("downloads"), store.names("pulls")], [[], []]);
+}
+
+/** Answers requests for what has `part` in its address. */
+export function on(part: string, answer: (response: ServerResponse, request: IncomingMessage) => void): Lie {
+  return (request, response) => {
+    if (request.url?.includes(part) !== true) return false;
+    answer(response, request);
+    return true;
+  };
+}
+
+/** Says 401. */
+export function wants(challenge: string): Lie {
+  return (_, response) => {
+    response.writeHead(401, { "www-authenticate": challenge }).end();
+    return true;
+  };
 }

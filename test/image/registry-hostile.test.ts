@@ -1,32 +1,10 @@
 /** Registries that lie: all are refused with one line, and nothing of what they sent is left. */
 import assert from "node:assert/strict";
-import { randomBytes } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { ARCHITECTURE, sha256, type Layer } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
-import type { Result } from "../support/runtime.ts";
-import { FakeRegistry, OCI, pull, type Lie } from "./fake-registry.ts";
-import { EMPTY, filesLayer, Store } from "./images.ts";
-
-/** Does not compress, so that it arrives in more than one piece. */
-const NOISE = randomBytes(400_000).toString("base64");
-
-function noisyLayer(): Promise<Layer> {
-  return filesLayer({ noise: NOISE, a: "1" });
-}
-
-function refusal({ status, stderr, stdout }: Result): string {
-  assert.equal(status, 1, stdout + stderr);
-  const lines = stderr.trim().split("\n");
-  assert.equal(lines.length, 1, stderr);
-  assert.ok(stderr.length < 4096);
-  return JSON.parse(/msg=(".*")/.exec(stderr)?.[1] ?? '""') as string;
-}
-
-function assertNothing(store: Store): void {
-  assert.deepEqual(store.contents(), EMPTY);
-  assert.deepEqual([store.names("downloads"), store.names("pulls")], [[], []]);
-}
+import { assertNothing, FakeRegistry, noisyLayer, OCI, on, pull, refusal, wants, type Lie } from "./fake-registry.ts";
+import { Store } from "./images.ts";
 
 /** A registry with "x:1", and the lie about it that `make` gives; what is said of it must match. */
 function lies(sentence: string, wanted: RegExp, make: (registry: FakeRegistry, layer: Layer) => Lie | undefined): void {
@@ -39,15 +17,6 @@ function lies(sentence: string, wanted: RegExp, make: (registry: FakeRegistry, l
     assert.match(refusal(await pull(store, ["-q", `${registry.host}/x:1`])), wanted);
     assertNothing(store);
   });
-}
-
-/** Answers requests for what has `part` in its address. */
-function on(part: string, answer: (response: ServerResponse, request: IncomingMessage) => void): Lie {
-  return (request, response) => {
-    if (request.url?.includes(part) !== true) return false;
-    answer(response, request);
-    return true;
-  };
 }
 
 function sends(part: string, body: Buffer | string, headers: Record<string, string> = {}): Lie {
@@ -244,91 +213,3 @@ lies("headers without an end", /too many headers|more|header/i, () =>
     response.writeHead(200).end();
   }),
 );
-
-function wants(challenge: string): Lie {
-  return (_, response) => {
-    response.writeHead(401, { "www-authenticate": challenge }).end();
-    return true;
-  };
-}
-
-const CREDS = ["--creds", "alice:secret"];
-const BASIC = `Basic ${Buffer.from("alice:secret").toString("base64")}`;
-
-test("credentials do not follow a redirect to another host, and the layer comes all the same", [], async (box) => {
-  const store = new Store(box);
-  await using registry = await FakeRegistry.start();
-  await using storage = await FakeRegistry.start();
-  const layer = await noisyLayer();
-  registry.add("1", [layer]);
-  storage.add("1", [layer]);
-  registry.lie = (request, response) => {
-    if (request.headers.authorization !== BASIC) return wants("Basic realm=x")(request, response);
-    if (request.url?.includes("/blobs/") !== true) return false;
-    response.writeHead(307, { location: `http://${storage.host}${request.url}` }).end();
-    return true;
-  };
-  const { status, stderr } = await pull(store, ["-q", ...CREDS, `${registry.host}/x:1`]);
-  assert.equal(status, 0, stderr);
-  assert.ok(storage.asked.length >= 2);
-  for (const { headers } of storage.asked) assert.equal(headers.authorization, undefined);
-});
-
-test("credentials are not given to a token service of somebody else", [], async (box) => {
-  const store = new Store(box);
-  await using registry = await FakeRegistry.start();
-  await using other = await FakeRegistry.start();
-  registry.add("1", [await noisyLayer()]);
-  registry.lie = wants(`Bearer realm="http://127.0.0.1:${other.port}/token",service="x"`);
-  const said = refusal(await pull(store, ["-q", ...CREDS, `${registry.host}/x:1`]));
-  assert.match(said, /wants the credentials for it sent to 127\.0\.0\.1, which is not known to belong to it: refused/);
-  assert.ok(!said.includes("secret"));
-  assert.equal(other.asked.length, 0);
-  assertNothing(store);
-});
-
-test("a tag is asked for once: what it means cannot change on the way", [], async (box) => {
-  const store = new Store(box);
-  await using registry = await FakeRegistry.start();
-  const [before, after] = [await noisyLayer(), await filesLayer({ after: "1" })];
-  registry.add("1", [before]);
-  registry.lie = (request) => {
-    // Moved as soon as somebody has looked.
-    if (registry.count("manifests/1") > 1) registry.add("1", [after]);
-    return request.method !== "GET";
-  };
-  assert.equal((await pull(store, ["-q", `${registry.host}/x:1`])).status, 0);
-  assert.equal(registry.count("manifests/1"), 1);
-  assert.deepEqual(store.names("layers"), [sha256(before.tar).slice(7)]);
-});
-
-test("what a layer says of other places to get it from is not heeded", [], async (box) => {
-  const store = new Store(box);
-  await using registry = await FakeRegistry.start();
-  await using other = await FakeRegistry.start();
-  const layer = await noisyLayer();
-  registry.add("1", [layer], (manifest) => {
-    const [first] = manifest["layers"] as object[];
-    manifest["layers"] = [{ ...first, urls: [`http://${other.host}/layer`] }];
-  });
-  registry.lie = on(sha256(layer.blob), (response) => response.writeHead(404).end());
-  assert.match(refusal(await pull(store, ["-q", `${registry.host}/x:1`])), /the registry answers 404/);
-  assert.equal(other.asked.length, 0);
-});
-
-test("an answer to another range than the one that was asked for is refused", [], async (box) => {
-  const store = new Store(box);
-  await using registry = await FakeRegistry.start();
-  const layer = await noisyLayer();
-  registry.add("1", [layer]);
-  registry.lie = on(sha256(layer.blob), (response, { headers }) => {
-    const { length } = layer.blob;
-    if (headers.range !== undefined)
-      response.writeHead(206, { "content-range": `bytes 0-${length - 1}/${length}` }).end(layer.blob);
-    else
-      response
-        .writeHead(200, { "content-length": length })
-        .write(layer.blob.subarray(0, 1000), () => response.destroy());
-  });
-  assert.match(refusal(await pull(store, ["-q", `${registry.host}/x:1`])), /asked for what follows byte 1000/);
-});
