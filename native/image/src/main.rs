@@ -116,7 +116,8 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
         Request::Toml { text } => {
             let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-                Error::format(error.to_string().lines().next().unwrap_or_default().to_owned())
+                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                Error::format(format!("Line {}: {}", before.matches('\n').count() + 1, error.message()))
             })?;
             Ok(json!({ "value": value }))
         }
