@@ -6,6 +6,7 @@ mod attributes;
 mod beneath;
 mod confine;
 mod copy;
+mod diff;
 mod digest;
 mod error;
 mod fingerprint;
@@ -22,6 +23,7 @@ mod stack;
 mod stage;
 mod stream;
 mod tar;
+mod transfer;
 mod unpack;
 mod usage;
 
@@ -129,6 +131,8 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Check { layers, threads, repair } => {
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
+        Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
+        Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }
