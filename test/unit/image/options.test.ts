@@ -212,7 +212,11 @@ test("a device is a path of the host, perhaps another of the container, and what
     { source: "/dev/a", destination: "/dev/b", access: "r" },
     { source: "/dev/c", destination: "/dev/c", access: "rw" },
   ]);
-  deepEqual(options("--device", "vendor.com/gpu=0").devices, { paths: [], names: ["vendor.com/gpu=0"] });
+  deepEqual(options("--device", "vendor.com/gpu=0").devices, {
+    paths: [],
+    names: ["vendor.com/gpu=0"],
+    directories: [],
+  });
   for (const text of ["", "fuse", "/dev/a:b", "/dev/a:/dev/b:rx", "/dev/a:/b:r:w", "/dev/a:/b:rr", "/dev/a:/b:"])
     throws(() => options("--device", text), "--device");
   deepEqual(options("--device-cgroup-rule", "c 10:* rw").deviceRules, [
