@@ -202,6 +202,9 @@ test("a namespace is the container's own, the host's, or one that is there", () 
     { type: "pid", path: "/proc/1/ns/pid" },
   );
   throws(() => options("--network", "bridge"), "none, host or ns:PATH");
+  deepEqual(options("--userns", "host").namespaces, options().namespaces);
+  throws(() => options("--userns", "auto"), "not supported yet");
+  throws(() => options("--userns", "keep-id"), "runs as root");
   throws(() => options("--ipc", "ns:x"), "private, host or ns:PATH");
   throws(() => options("--pid", "container:x"), "private, host or ns:PATH");
 });
