@@ -1,18 +1,18 @@
 /** `image ls`: what is in the store. */
 import { hexOf } from "../image/digest.ts";
+import { treeOf } from "../image/layer-tree.ts";
 import { familiarRepository, parseReference } from "../image/reference.ts";
 import { listRecords, type ImageRecord } from "../image/store.ts";
 import { ageOf, sizeText } from "../image/words.ts";
-import { Failure } from "../sys/failure.ts";
-import { isSet, option, print, type Context, type Parsed } from "./context.ts";
-import { table } from "./text-table.ts";
+import { isSet, print, type Context, type Parsed } from "./context.ts";
+import { formatOf, table } from "./text-table.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
-  const format = option(parsed, "format") ?? "table";
-  if (format !== "table" && format !== "json")
-    throw new Failure(`invalid format option: ${JSON.stringify(format)} (table or json)`);
-  const records = listRecords({ sys, path: globals.store });
+  const format = formatOf(parsed);
+  const store = { sys, path: globals.store };
+  const records = listRecords(store);
   if (isSet(parsed, "quiet")) print(sys, lines([...new Set(records.map(({ id }) => short(id)))]));
+  else if (isSet(parsed, "tree")) print(sys, lines(treeOf(store, records)));
   else if (format === "json") print(sys, `${JSON.stringify(records.map(describe))}\n`);
   else print(sys, table(rowsOf(records, sys.clockRealtime()[0] ?? 0)));
   return 0;

@@ -40,7 +40,7 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     name: "image ls",
     summary: "list the images in the store",
     operands: "",
-    flags: [FORMAT, QUIET],
+    flags: [FORMAT, QUIET, { name: "tree", help: "who has which layer, and what sharing saves" }],
     module: "commands-image-ls",
   },
   {
@@ -56,6 +56,44 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     operands: "IMAGE...",
     flags: [],
     module: "commands-image-rm",
+  },
+  {
+    name: "image history",
+    summary: "show the steps that made an image, newest first",
+    operands: "IMAGE",
+    flags: [FORMAT, { name: "no-trunc", help: "show all of ids and commands" }],
+    module: "commands-image-history",
+  },
+  {
+    name: "image tag",
+    summary: "give an image another name",
+    operands: "IMAGE NAME",
+    flags: [],
+    module: "commands-image-tag",
+  },
+  {
+    name: "image prune",
+    summary: "remove images without a name, and what nothing uses",
+    operands: "",
+    flags: [
+      { name: "all", short: "a", help: "all images that no container uses" },
+      { name: "dry-run", help: "only say what would go" },
+    ],
+    module: "commands-image-prune",
+  },
+  {
+    name: "image check",
+    summary: "compare all that is in the store with what it was when it came",
+    operands: "",
+    flags: [{ name: "repair", help: "mend it; what cannot be mended is set aside, for a load or pull to bring anew" }],
+    module: "commands-image-check",
+  },
+  {
+    name: "image du",
+    summary: "show what takes which space in the store",
+    operands: "",
+    flags: [FORMAT],
+    module: "commands-image-du",
   },
   {
     name: "image unpack",

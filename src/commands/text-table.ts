@@ -1,3 +1,14 @@
+/** What lists are printed as. */
+import { Failure } from "../sys/failure.ts";
+import { option, type Parsed } from "./context.ts";
+
+/** `--format`; a table where it is not given. Throws a Failure. */
+export function formatOf(parsed: Parsed): "table" | "json" {
+  const format = option(parsed, "format") ?? "table";
+  if (format === "table" || format === "json") return format;
+  throw new Failure(`invalid format option: ${JSON.stringify(format)} (table or json)`);
+}
+
 /** Columns of text, as runc prints them: at least 12 wide, three blanks between, the last as long as it is. */
 export function table(rows: readonly (readonly string[])[]): string {
   const columns = rows[0]?.length ?? 0;

@@ -1,14 +1,11 @@
 /** `volume ls`: what volumes there are, and how many containers use each. */
 import { ageOf } from "../image/words.ts";
 import { listVolumes, usersOfVolumes } from "../image/volumes.ts";
-import { Failure } from "../sys/failure.ts";
-import { isSet, option, print, type Context, type Parsed } from "./context.ts";
-import { table } from "./text-table.ts";
+import { isSet, print, type Context, type Parsed } from "./context.ts";
+import { formatOf, table } from "./text-table.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
-  const format = option(parsed, "format") ?? "table";
-  if (format !== "table" && format !== "json")
-    throw new Failure(`invalid format option: ${JSON.stringify(format)} (table or json)`);
+  const format = formatOf(parsed);
   const store = { sys, path: globals.store };
   const volumes = listVolumes(store);
   if (isSet(parsed, "quiet")) {

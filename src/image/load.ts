@@ -92,7 +92,8 @@ export function namesOf({ names }: Found, { path }: Place, given: string | undef
   return [name === undefined ? undefined : tagged(name)];
 }
 
-function tagged(text: string): string {
+/** The canonical form of a name for an image. Throws a Failure. */
+export function tagged(text: string): string {
   const reference = parseReference(text);
   if (reference.tag === undefined)
     throw new Failure(`cannot name an image ${text}: a digest follows from what is in it, give a tag`);

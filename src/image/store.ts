@@ -138,7 +138,8 @@ export function removeRecord({ sys, path }: Store, record: ImageRecord): void {
   sys.fsync(folder);
 }
 
-function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
+/** The file of a record in `refs`. Throws a Failure where the name is too long for one. */
+export function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
   const file = `${(name ?? `@${id}`).replaceAll("/", "%")}.json`;
   if (file.length > MAX_FILE_NAME) throw new Failure(`the image name ${quote(name ?? id)} is too long for the store`);
   return file;
@@ -147,6 +148,14 @@ function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
 /** The image with this very name; undefined where there is none. */
 export function readNamed(store: Store, reference: Reference): ImageRecord | undefined {
   return readRecord(store, fileOf({ name: canonical(reference), id: "sha256:" }));
+}
+
+/** Takes what is damaged out of the way, below `damaged`: whoever has it open keeps it. */
+export function setAside(store: Store, path: string): void {
+  const { sys } = store;
+  using _lock = lockStore(store);
+  using root = openDirectory(sys, null, store.path);
+  sys.renameat2(root, path, root, `damaged/${path.replaceAll("/", "%").slice(0, 200)}.${sys.randomHex(4)}`, 0);
 }
 
 function readRecord({ sys, path }: Store, file: string): ImageRecord | undefined {
@@ -158,7 +167,7 @@ function readRecord({ sys, path }: Store, file: string): ImageRecord | undefined
   } catch {
     // Falls through: damaged is damaged.
   }
-  throw new Failure(`${path}/refs/${file} is damaged: remove it and load the image again`);
+  throw new Failure(`${path}/refs/${file} is damaged ("tsrun image check --repair" sets it aside)`);
 }
 
 /** All records, by name; those without one at the end. */

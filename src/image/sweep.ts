@@ -9,7 +9,7 @@ import { openDirectory } from "../sys/files.ts";
 import { lookAtContainers, type Used } from "./containers.ts";
 import { pathOfDigest } from "./digest.ts";
 import { looseLocks } from "./layers.ts";
-import { listRecords, lockStore, namesIn, type Store } from "./store.ts";
+import { listRecords, lockStore, namesIn, type ImageRecord, type Store } from "./store.ts";
 import { lookAtTasks } from "./tasks.ts";
 import { lookAtPulls } from "./pulls.ts";
 import type { Worker } from "./worker.ts";
@@ -30,7 +30,7 @@ export function sweepUnused(store: Store, worker: Worker): void {
 }
 
 /** Takes out of sight what `find` gives, under the lock. */
-export function discardAll(store: Store, find: () => readonly string[]): void {
+function discardAll(store: Store, find: () => readonly string[]): void {
   using _lock = lockStore(store);
   for (const path of find()) discard(store, path);
 }
@@ -49,9 +49,9 @@ export function findLeftovers(store: Store): string[] {
   ];
 }
 
-/** What no image, no container and no command needs, below the store. Only under the lock. */
-export function findUnused(store: Store): string[] {
-  const images = inUse(store);
+/** What no image but `going`, no container and no command needs, below the store. Only under the lock. */
+export function findUnused(store: Store, going: readonly ImageRecord[] = []): string[] {
+  const images = inUse(store, going);
   if (images === undefined) return [];
   const needed = new Set([...lookAtPulls(store).layers].map((name) => `layers/${name}`));
   for (const { id, manifest, lower } of images) {
@@ -68,9 +68,11 @@ function within(store: Store, folder: string): string[] {
 }
 
 /** Undefined where it cannot be known: what a damaged record names must stay. */
-function inUse(store: Store): Used[] | undefined {
+function inUse(store: Store, going: readonly ImageRecord[]): Used[] | undefined {
+  const goes = new Set(going.map(({ name, id }) => name ?? id));
   try {
-    return [...listRecords(store), ...lookAtContainers(store).used, ...lookAtTasks(store).used];
+    const staying = listRecords(store).filter(({ name, id }) => !goes.has(name ?? id));
+    return [...staying, ...lookAtContainers(store).used, ...lookAtTasks(store).used];
   } catch (error) {
     if (error instanceof Failure) return undefined;
     throw error;
@@ -87,6 +89,7 @@ export function discard({ sys, path }: Store, name: string): void {
   }
 }
 
+/** Removes what was taken out of sight; without the lock. */
 export function emptyTrash(store: Store, worker: Worker): void {
   for (const name of namesIn(store, "trash")) {
     try {

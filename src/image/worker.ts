@@ -129,7 +129,7 @@ export interface UnpackedLayer {
 }
 
 /** What was found of a layer: the first of it in words. */
-export interface Verdict {
+interface Verdict {
   readonly findings: readonly string[];
   readonly count: number;
   /** Whether it is whole now. */

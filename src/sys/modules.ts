@@ -19,6 +19,11 @@ export interface Modules {
   "commands-image-ls": typeof import("../commands/image-ls.ts");
   "commands-image-inspect": typeof import("../commands/image-inspect.ts");
   "commands-image-rm": typeof import("../commands/image-rm.ts");
+  "commands-image-history": typeof import("../commands/image-history.ts");
+  "commands-image-tag": typeof import("../commands/image-tag.ts");
+  "commands-image-prune": typeof import("../commands/image-prune.ts");
+  "commands-image-check": typeof import("../commands/image-check.ts");
+  "commands-image-du": typeof import("../commands/image-du.ts");
   "commands-image-unpack": typeof import("../commands/image-unpack.ts");
   "commands-volume-create": typeof import("../commands/volume-create.ts");
   "commands-volume-ls": typeof import("../commands/volume-ls.ts");
