@@ -60,9 +60,9 @@ export class Store {
   readonly box: Box;
   readonly path: string;
 
-  constructor(box: Box) {
+  constructor(box: Box, name = "store") {
     this.box = box;
-    this.path = box.path("store");
+    this.path = box.path(name);
   }
 
   tsrun(args: readonly string[], options?: RunOptions): Result {
