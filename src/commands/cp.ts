@@ -27,7 +27,9 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
   using root = openContainerRoot(sys, held);
   using worker = new Worker(sys, env, [root]);
   const end = (side: Side): { root: string; path: string } =>
-    side.id === undefined ? { root: "/", path: host } : { root: passedPath(0), path: `/${side.path}` };
+    side.id === undefined
+      ? { root: "/", path: host }
+      : { root: passedPath(0), path: isAbsolute(side.path) ? side.path : `/${side.path}` };
   worker.ask("transfer", {
     from: end(from),
     to: end(to),

@@ -202,7 +202,7 @@ test(
     assert.deepEqual([mode & 0o7777, uid], [0o755, 0]);
     store.prints("cp", "-a", `${id}:/su`, box.path("as-it-is"));
     const kept = lstatSync(box.path("as-it-is"));
-  assert.deepEqual([kept.mode & 0o7777, kept.uid], [0o4755, 1000]);
+    assert.deepEqual([kept.mode & 0o7777, kept.uid], [0o4755, 1000]);
     box.ok("delete", "--force", id);
   },
 );
