@@ -92,7 +92,12 @@ export const IMAGE_FLAGS: readonly Flag[] = [
     help: "seccomp=FILE, seccomp=unconfined, no-new-privileges, systempaths=unconfined",
   },
   { name: "privileged", help: "all capabilities and devices, and nothing hidden: as good as root on the host" },
-  { name: "device", value: "SRC[:DST][:rwm]", help: "give it a device of the host" },
+  {
+    name: "device",
+    value: "SRC[:DST][:rwm]",
+    help: "give it a device of the host, by its path or as in vendor.com/class=name",
+  },
+  { name: "cdi-spec-dir", value: "DIR", help: "look for such names here (default: /etc/cdi and /var/run/cdi)" },
   { name: "device-cgroup-rule", value: "RULE", help: 'let it use devices, as in "c 10:200 rw"' },
 
   { name: "network", value: "NETWORK", help: "none (default), host or ns:PATH" },
@@ -100,6 +105,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
   { name: "ipc", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
   { name: "uts", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
   { name: "cgroupns", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
+  { name: "userns", value: "NAMESPACE", help: "host (default): others are not supported yet" },
   { name: "hostname", value: "NAME", help: "its hostname (default: the first 12 characters of the id)" },
   { name: "domainname", value: "NAME", help: "its NIS domain name" },
   { name: "add-host", value: "NAME:ADDRESS", help: "add a line to /etc/hosts" },

@@ -209,6 +209,31 @@ export const COMMANDS: readonly Command[] = [
     operands: "",
     flags: [],
   },
+  {
+    name: "inspect",
+    summary: "show all about containers, as JSON",
+    operands: "ID...",
+    flags: [],
+    module: "commands-inspect",
+  },
+  {
+    name: "diff",
+    summary: "list what a container has added (A), changed (C) and deleted (D) of its image's files",
+    operands: "ID",
+    flags: [FORMAT],
+    module: "commands-diff",
+  },
+  {
+    name: "cp",
+    summary: "copy files between a container and the host: one side is ID:PATH",
+    operands: "FROM TO",
+    flags: [
+      { name: "archive", short: "a", help: "keep owners and groups (default: who copies has them, or root inside)" },
+      { name: "follow-link", short: "L", help: "copy what a link leads to, and not the link" },
+      { name: "quiet", short: "q", help: "for docker's callers: nothing is said in any case" },
+    ],
+    module: "commands-cp",
+  },
   ...IMAGE_COMMANDS,
   ...VOLUME_COMMANDS,
   {

@@ -4,6 +4,8 @@ import { isErrno } from "../sys/errno.ts";
 import { attempt } from "../sys/failure.ts";
 import { openDirectory, readFileIfAny } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
+import { dirname } from "../spec/paths.ts";
+import type { Overlay } from "../spec/spec.ts";
 import { bootId, isAlive, processStat } from "../container/state.ts";
 import type { Digest } from "./digest.ts";
 import { namesIn, type ImageRecord, type Store } from "./store.ts";
@@ -87,12 +89,31 @@ function isInTheMaking(sys: Sys, token: string): boolean {
 }
 
 function readUse({ sys, path }: Store, token: string): Use | undefined {
-  const text = readFileIfAny(sys, null, `${path}/containers/${token}/${USE_FILE}`);
+  return readUseIn(sys, `${path}/containers/${token}`);
+}
+
+function readUseIn(sys: Sys, owned: string): Use | undefined {
+  const text = readFileIfAny(sys, null, `${owned}/${USE_FILE}`);
   try {
     return text === undefined ? undefined : (JSON.parse(text) as Use);
   } catch {
     return undefined;
   }
+}
+
+/** What a container from an image is made of: a store, what it uses of it, and its overlay. Undefined for one of a bundle. */
+export function originOf(sys: Sys, owned: string | undefined): Origin | undefined {
+  const use = owned === undefined ? undefined : readUseIn(sys, owned);
+  if (owned === undefined || use === undefined) return undefined;
+  const store = dirname(dirname(owned));
+  const lower = use.lower.map((path) => `${store}/${path}`);
+  return { store, use, overlay: { lower, upper: `${owned}/upper`, work: `${owned}/work` } };
+}
+
+export interface Origin {
+  readonly store: string;
+  readonly use: Used & Owner;
+  readonly overlay: Overlay;
 }
 
 /** Whether the process that makes it is still at it, or there is a container whose state names this directory. */

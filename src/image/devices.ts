@@ -3,18 +3,8 @@ import { AT_SYMLINK_NOFOLLOW, S_IFBLK, S_IFCHR, S_IFDIR, S_IFMT } from "../sys/c
 import { attempt } from "../sys/failure.ts";
 import { openDirectory } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { deviceError, type DeviceWish, type RawRule } from "./flags/devices.ts";
-
-/** A device of `linux.devices`. */
-export interface RawDevice {
-  readonly path: string;
-  readonly type: string;
-  readonly major: number;
-  readonly minor: number;
-  readonly fileMode: number;
-  readonly uid: number;
-  readonly gid: number;
-}
+import type { CdiNode } from "./cdi-edits.ts";
+import { deviceError, type DeviceWish, type RawDevice, type RawRule } from "./flags/devices.ts";
 
 /** What becomes of wishes: nodes, and what the cgroup's filter lets be done with them. */
 export interface Devices {
@@ -40,6 +30,18 @@ function nodesOf(sys: Sys, { source, destination }: DeviceWish): RawDevice[] {
   const device = deviceOf(own, destination);
   if (device === undefined) throw deviceError(source, "it is no device");
   return [device];
+}
+
+const PLAIN = { type: "c", major: 0, minor: 0, fileMode: 0o666, uid: 0, gid: 0 } as const;
+
+/** The nodes that devices of the Container Device Interface need: what their specification leaves open is as on the host. */
+export function findNodes(sys: Sys, nodes: readonly CdiNode[]): Devices {
+  const found = nodes.map(({ hostPath, path, access, given, isWhole }) => {
+    const host = isWhole ? PLAIN : (nodesOf(sys, { source: hostPath, destination: path, access })[0] ?? PLAIN);
+    const node: RawDevice = { ...host, ...given, path };
+    return { node, rule: ruleFor(node, access) };
+  });
+  return { nodes: found.map(({ node }) => node), rules: found.map(({ rule }) => rule) };
 }
 
 /** What of /dev is no device of the host's, or is made anew for each container: as docker and podman leave it out. */

@@ -9,7 +9,9 @@ import type { Overlay } from "../spec/spec.ts";
 import { absolutePath, option, type Context, type Parsed } from "../commands/context.ts";
 import { newContainerPath } from "./containers.ts";
 import { readAround } from "./around.ts";
-import { devicesBelow, findDevices, type Devices } from "./devices.ts";
+import type { Edits } from "./cdi-edits.ts";
+import { findCdiDevices } from "./cdi.ts";
+import { devicesBelow, findDevices, findNodes, type Devices } from "./devices.ts";
 import { makeFiles } from "./make.ts";
 import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
@@ -62,6 +64,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
     etc: { path: `${owned}/etc`, names: [...etc.keys()] },
     init: `${owned}/init`,
   };
+  const edits = findCdiDevices(sys, options.devices);
   const config = toConfig(image.config, options, {
     ...places,
     id,
@@ -70,7 +73,8 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
     hasSwap: sys.statxIfAny(null, "/proc/swaps", 0) !== undefined,
     user: identify(sys, overlay.lower, { user: options.user ?? process.user, groups: options.groups }),
     rootfs: `${owned}/rootfs`,
-    devices: devicesFor(sys, options),
+    devices: devicesFor(sys, options, edits),
+    edits,
     callerEnv: context.env,
     seccomp: readProfile(sys, options, { machine, release }),
     warn: (message) => log.warn(message),
@@ -122,10 +126,11 @@ export function identify(
   return { ...identity, additionalGids };
 }
 
-/** A privileged container has all that the host has. */
-function devicesFor(sys: Sys, { security, devices }: Options): Devices {
-  const asked = findDevices(sys, devices.paths);
-  return security.privileged ? { ...asked, nodes: [...devicesBelow(sys, "/dev", "/dev"), ...asked.nodes] } : asked;
+/** What is asked for by path or by name; a privileged container has all that the host has. */
+function devicesFor(sys: Sys, { security, devices }: Options, edits: Edits): Devices {
+  const [byPath, byName] = [findDevices(sys, devices.paths), findNodes(sys, edits.nodes)];
+  const hosts = security.privileged ? devicesBelow(sys, "/dev", "/dev") : [];
+  return { nodes: [...hosts, ...byPath.nodes, ...byName.nodes], rules: [...byPath.rules, ...byName.rules] };
 }
 
 function readProfile(

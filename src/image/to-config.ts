@@ -6,6 +6,7 @@ import { defaultSeccomp, type RawSeccomp } from "../mechanisms/seccomp-default.t
 import { cleanPath } from "../spec/paths.ts";
 import { Failure } from "../sys/failure.ts";
 import { annotationsOf } from "./annotations.ts";
+import { hooksOf, type Edits } from "./cdi-edits.ts";
 import type { Devices } from "./devices.ts";
 import { toEnvironment } from "./environment.ts";
 import type { ImageConfig, ImageProcess } from "./image-config.ts";
@@ -28,6 +29,8 @@ export interface Surroundings extends Places {
   /** Where the layers will be mounted. */
   readonly rootfs: string;
   readonly devices: Devices;
+  /** What named devices need besides their nodes. */
+  readonly edits: Edits;
   /** The caller's environment, for --env without a value and for nothing else. */
   readonly callerEnv: readonly string[];
   /** The profile that --security-opt names. */
@@ -47,7 +50,8 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
     process: processOf(image.process, options, around),
     root: { path: around.rootfs, readonly: options.readonlyRoot },
     ...namesOf(options, around),
-    mounts: mountsOf(image.process, options, around),
+    mounts: [...mountsOf(image.process, options, around), ...around.edits.mounts],
+    ...(around.edits.hooks.length === 0 ? {} : { hooks: hooksOf(around.edits.hooks) }),
     annotations: annotationsOf(image, options, around.warn),
     linux: {
       namespaces,
@@ -72,13 +76,14 @@ function namesOf({ namespaces, hostname, domainname }: Options, around: Surround
 
 function processOf(image: ImageProcess, options: Options, around: Surroundings): object {
   const { capabilities, terminal, security, umask, oomScoreAdj, limits } = options;
-  const { callerEnv, hostname, warn } = around;
-  const isRoot = around.user.uid === 0;
+  const { callerEnv, hostname, warn, edits, user } = around;
+  const additionalGids = [...new Set([...user.additionalGids, ...edits.gids])];
+  const isRoot = user.uid === 0;
   return {
     terminal,
-    user: { ...around.user, ...(umask === undefined ? {} : { umask }) },
+    user: { ...user, additionalGids, ...(umask === undefined ? {} : { umask }) },
     args: argsOf(image, options),
-    env: toEnvironment(image.env, options, { callerEnv, hostname, warn }),
+    env: [...toEnvironment(image.env, options, { callerEnv, hostname, warn }), ...edits.env],
     cwd: options.cwd ?? cleanPath(`/${image.workingDir}`),
     // Never inheritable: CVE-2022-24769. Who is not root has none after execve(2) in any case, capabilities(7).
     capabilities: { bounding: capabilities, ...(isRoot ? { permitted: capabilities, effective: capabilities } : {}) },

@@ -4,6 +4,7 @@ import { makeDirectories, openDirectory, replaceFile } from "../sys/files.ts";
 import type { Context } from "../commands/context.ts";
 import { basename } from "../spec/paths.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
+import { NO_EDITS } from "./cdi-edits.ts";
 import { obtainImage } from "./obtain.ts";
 import { parseOptions } from "./flags/options.ts";
 import { enterOwnMounts } from "./rootless.ts";
@@ -41,6 +42,7 @@ export function unpackImage(context: Context, image: string, destination: string
     etc: { path: "etc", names: [] },
     init: "init",
     devices: { nodes: [], rules: [] },
+    edits: NO_EDITS,
     callerEnv: [],
     seccomp: undefined,
     warn: (message) => log.warn(message),

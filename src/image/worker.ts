@@ -83,6 +83,8 @@ export interface Requests {
   usage: { in: { paths: readonly string[] }; out: { bytes: readonly number[] } };
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
   copy: { in: { from: string; to: string }; out: object };
+  diff: { in: { upper: string; lower: string }; out: { changes: readonly Change[] } };
+  transfer: { in: { from: End; to: End; follow: boolean; owner?: readonly [uid: number, gid: number] }; out: object };
   remove: { in: { path: string }; out: object };
   fetch: {
     in: { network: Network; ask: FetchOrder };
@@ -103,6 +105,20 @@ export interface Requests {
 
 /** The answer of a registry or a token service. */
 export type FetchAnswer = Requests["fetch"]["out"];
+
+/** What a container has made of one path: added, changed, deleted. */
+export interface Change {
+  readonly kind: "A" | "C" | "D";
+  readonly path: string;
+  /** A directory whose owner and mode are as they were. */
+  readonly same: boolean;
+}
+
+/** One side of a copy: a path below a root. */
+interface End {
+  readonly root: string;
+  readonly path: string;
+}
 
 /** What is also in `layer.json` beside an unpacked layer. */
 export interface UnpackedLayer {

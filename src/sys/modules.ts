@@ -31,6 +31,9 @@ export interface Modules {
   "commands-volume-rm": typeof import("../commands/volume-rm.ts");
   "commands-volume-prune": typeof import("../commands/volume-prune.ts");
   "image-pull-for-run": typeof import("../image/pull-for-run.ts");
+  "commands-inspect": typeof import("../commands/inspect.ts");
+  "commands-diff": typeof import("../commands/diff.ts");
+  "commands-cp": typeof import("../commands/cp.ts");
   "image-prepare": typeof import("../image/prepare.ts");
   phases: typeof import("../commands/phases.ts");
   trace: typeof import("../commands/trace.ts");

@@ -84,7 +84,7 @@ test(
     const archive = await store.archive("it.tar", { layers: [await BASE], process: { Cmd: ["cat", "/etc/group"] } });
     for (let round = 0; round < 8; round++) {
       store.prints("image", "load", archive);
-      const runs = [0, 1, 2].map(() => store.begin(["run", "--image", "it", box.id()]));
+      const runs = [0, 1, 2].map(() => store.begin(["run", "--image", "it", "--pull", "never", box.id()]));
       await pause(round * 4);
       store.prints("image", "rm", "it");
       for (const { ended } of runs) {

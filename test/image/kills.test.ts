@@ -69,6 +69,7 @@ class Disk {
   readonly #box: Box;
   readonly #host: string;
   readonly image: string;
+  #cuts = 0;
 
   constructor(box: Box) {
     this.#box = box;
@@ -87,9 +88,10 @@ class Disk {
     execFileSync("mount", ["-o", "loop", file, at]);
   }
 
-  /** As after a power cut at this moment. */
+  /** As after a power cut at this moment: a file of its own, since the loop device of the last one may not have let go of that. */
   cut(): string {
-    const copy = `${this.image}.cut`;
+    rmSync(`${this.image}.cut${this.#cuts}`, { force: true });
+    const copy = `${this.image}.cut${++this.#cuts}`;
     execFileSync("cp", ["--reflink=always", this.image, copy]);
     return copy;
   }

@@ -4,6 +4,7 @@ import { parseOptions, type Options } from "../../src/image/flags/options.ts";
 import { parseArguments } from "../../src/commands/parse.ts";
 import { IMAGE_FLAGS } from "../../src/commands/image-flags.ts";
 import { toConfig } from "../../src/image/to-config.ts";
+import { NO_EDITS, type Edits } from "../../src/image/cdi-edits.ts";
 import type { Devices } from "../../src/image/devices.ts";
 import { writeJson } from "../../src/spec/json.ts";
 import { parseSpec } from "../../src/spec/parse.ts";
@@ -34,7 +35,7 @@ export interface Made {
 export function make(
   process: object,
   args: readonly string[] = [],
-  around: { env?: string[]; uid?: number; more?: object; devices?: Devices } = {},
+  around: { env?: string[]; uid?: number; more?: object; devices?: Devices; edits?: Edits } = {},
 ): Made {
   const warnings: string[] = [];
   const uid = around.uid ?? 0;
@@ -49,6 +50,7 @@ export function make(
     volumes: "/store/own",
     etc: { path: "/store/etc", names: ["hosts"] },
     init: "/store/init",
+    edits: around.edits ?? NO_EDITS,
     devices: around.devices ?? { nodes: [], rules: [] },
     callerEnv: around.env ?? [],
     seccomp: undefined,

@@ -21,8 +21,6 @@ pub enum Kind {
     Unsafe,
     /// The member is not in the source.
     NotFound,
-    /// The file system has no room left, or the owner may not have more of it.
-    NoSpace,
     /// The other side cannot be reached, or has fallen silent.
     Network,
     /// The other side does not speak TLS.
@@ -31,6 +29,8 @@ pub enum Kind {
     Certificate,
     /// The other side refuses.
     Refused,
+    /// The file system has no room left, or the owner may not have more of it.
+    NoSpace,
 }
 
 /// A failure, ready to be printed.

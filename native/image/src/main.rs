@@ -6,6 +6,7 @@ mod attributes;
 mod beneath;
 mod confine;
 mod copy;
+mod diff;
 mod digest;
 mod error;
 mod fingerprint;
@@ -22,6 +23,7 @@ mod stack;
 mod stage;
 mod stream;
 mod tar;
+mod transfer;
 mod unpack;
 mod usage;
 
@@ -110,6 +112,17 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             let how = unpack::How { threads: threads.unwrap_or(1), limits: &limits, staging: staging.as_deref() };
             told(unpack::run(&source, &layers, &how, reporter)?)
         }
+        Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
+        Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
+        Request::Toml { text } => {
+            let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+                let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+                Error::format(format!("Line {}: {}", before.matches('\n').count() + 1, error.message()))
+            })?;
+            Ok(json!({ "value": value }))
+        }
+        Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
+        Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
         Request::Measure { source, scratch, members, path } => {
             let source = library.open(&source, scratch.as_deref())?;
             told(unpack::measure::run(&source, &members, &path)?)
@@ -119,16 +132,8 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Check { layers, threads, repair } => {
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
-        Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
-        Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
-        Request::Toml { text } => {
-            let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-                Error::format(error.to_string().lines().next().unwrap_or_default().to_owned())
-            })?;
-            Ok(json!({ "value": value }))
-        }
-        Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
-        Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
+        Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
+        Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

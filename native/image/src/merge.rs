@@ -3,7 +3,7 @@
 //! Layer after layer is laid over the copy, as overlayfs lays them over each other: a whiteout removes, an
 //! opaque directory empties, a directory joins a directory, all else replaces.
 
-use crate::attributes::Maker;
+use crate::attributes::{Attributes, Maker};
 use crate::beneath::{list, open_dir, open_file, unless_gone};
 use crate::copy::Copier;
 use crate::error::{Context, Error, Result};
@@ -47,7 +47,7 @@ pub fn copy(from: &str, to: &str) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let from = open(from, flags, Mode::empty()).doing(|| format!("Cannot open {from}"))?;
     let to = open(to, flags, Mode::empty()).doing(|| format!("Cannot open {to}"))?;
-    lay(&from, &to, &mut Copier::default()).inspect_err(|_| {
+    lay(&from, &to, &mut Copier::default(), &Rules::COPY).inspect_err(|_| {
         // The first failure is the one to tell.
         let _ = remove::contents(&to);
     })
@@ -58,18 +58,52 @@ fn lay_all(layers: &[String], root: &OwnedFd) -> Result<()> {
     for path in layers {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fs = open(format!("{path}/fs"), flags, Mode::empty()).doing(|| format!("Cannot open layer {path}"))?;
-        lay(&fs, root, &mut copier).map_err(|error| error.within(format!("Cannot copy layer {path}")))?;
+        lay(&fs, root, &mut copier, &Rules::LAYER)
+            .map_err(|error| error.within(format!("Cannot copy layer {path}")))?;
     }
     Ok(())
 }
 
-fn lay(from: &OwnedFd, root: &OwnedFd, copier: &mut Copier) -> Result<()> {
-    let (maker, linked) = (Maker::of_this_process(), HashMap::new());
-    Layer { root, maker, copier, linked }.directory(from, root, b"")
+fn lay(from: &OwnedFd, root: &OwnedFd, copier: &mut Copier, rules: &Rules) -> Result<()> {
+    Layer::new(root, copier, rules).directory(from, root, b"")
 }
 
-/// One layer on its way into the copy.
-struct Layer<'a> {
+/// How one tree is laid over another.
+pub struct Rules {
+    /// Whiteouts and opaque directories take away what is below: those of a layer, not those of any other tree.
+    whiteouts: bool,
+    /// The trees do not trust each other: no device comes along, which would be one of the host, and what takes the place of
+    /// something else is an error.
+    foreign: bool,
+    /// Who has all files then, without set-id bits: those would be the new owner's. As before where it is none.
+    owner: Option<(u32, u32)>,
+}
+
+impl Rules {
+    const LAYER: Self = Self { whiteouts: true, foreign: false, owner: None };
+    const COPY: Self = Self { whiteouts: false, ..Self::LAYER };
+
+    /// Between a container and the host.
+    pub fn transfer(owner: Option<(u32, u32)>) -> Self {
+        Self { whiteouts: false, foreign: true, owner }
+    }
+
+    fn of(&self, attributes: Attributes) -> Attributes {
+        match self.owner {
+            None => attributes,
+            Some((uid, gid)) => {
+                Attributes { uid, gid, mode: attributes.mode & 0o1777, xattrs: Vec::new(), ..attributes }
+            }
+        }
+    }
+}
+
+/// A name in a directory.
+pub type Place<'a> = (BorrowedFd<'a>, &'a [u8]);
+
+/// One tree on its way into another.
+pub struct Layer<'a> {
+    rules: &'a Rules,
     root: &'a OwnedFd,
     maker: Maker,
     copier: &'a mut Copier,
@@ -77,10 +111,15 @@ struct Layer<'a> {
     linked: HashMap<(u64, u64), Vec<u8>>,
 }
 
-impl Layer<'_> {
+impl<'a> Layer<'a> {
+    /// Into the tree below `root`.
+    pub fn new(root: &'a OwnedFd, copier: &'a mut Copier, rules: &'a Rules) -> Self {
+        Self { rules, root, maker: Maker::of_this_process(), copier, linked: HashMap::new() }
+    }
+
     /// Lays the directory `from` over `to`, which is at `path` in the copy.
-    fn directory(&mut self, from: &OwnedFd, to: &OwnedFd, path: &[u8]) -> Result<()> {
-        if is_opaque(from)? {
+    pub fn directory(&mut self, from: &OwnedFd, to: &OwnedFd, path: &[u8]) -> Result<()> {
+        if self.rules.whiteouts && is_opaque(from)? {
             remove::contents(to)?;
         }
         for item in list(from).doing(|| format!("Cannot read {}", show(path)))? {
@@ -89,19 +128,28 @@ impl Layer<'_> {
             self.item(from, to, &item.name, &path).map_err(|error| error.within(show(&path)))?;
         }
         // Last: the time of a directory changes with what is put into it.
-        clear_xattrs(to.as_fd())?;
-        attributes(from.as_fd())?.set(to.as_fd(), None, None)
+        if !self.rules.foreign {
+            clear_xattrs(to.as_fd())?;
+        }
+        self.rules.of(attributes(from.as_fd())?).set(to.as_fd(), None, None)
     }
 
-    fn item(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
+    /// Lays `name` of `from` over `to`, where it is at `path` in the copy.
+    pub fn item(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Result<()> {
         let stat = statat(from, name, AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot look at it")?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::CharacterDevice if stat.st_rdev == 0 => clear(to, name),
+            FileType::CharacterDevice if stat.st_rdev == 0 && self.rules.whiteouts => clear(to, name),
+            FileType::CharacterDevice | FileType::BlockDevice if self.rules.foreign => {
+                Err(Error::io("Cannot copy a device".to_owned()))
+            }
             FileType::Directory => {
                 let source = open_dir(from, name).doing(|| "Cannot open the directory")?;
                 let target = match open_dir(to, name) {
                     Ok(target) => target,
-                    Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {
+                    Err(errno @ (Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) => {
+                        if errno != Errno::NOENT && self.rules.foreign {
+                            return Err(Error::io("Cannot put a directory in the place of a file".to_owned()));
+                        }
                         clear(to, name)?;
                         mkdirat(to, name, Mode::RWXU).doing(|| "Cannot create the directory")?;
                         open_dir(to, name).doing(|| "Cannot open the directory")?
@@ -110,9 +158,25 @@ impl Layer<'_> {
                 };
                 self.directory(&source, &target, path)
             }
+            _ if self.rules.foreign && is_directory(to, name) => {
+                Err(Error::io("Cannot put a file in the place of a directory".to_owned()))
+            }
             kind if stat.st_nlink > 1 => self.linked(from, to, name, path, (&stat, kind)),
-            kind => self.file(from, to, name, (&stat, kind)),
+            kind => self.file((from, name), (to, name), (&stat, kind)),
         }
+    }
+
+    /// Copies `from`, a name in a directory that is none itself, to another name.
+    pub fn renamed(&mut self, from: Place<'_>, to: Place<'_>) -> Result<()> {
+        let stat = statat(from.0, from.1, AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot look at it")?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if self.rules.foreign && matches!(kind, FileType::CharacterDevice | FileType::BlockDevice) {
+            return Err(Error::io("Cannot copy a device".to_owned()));
+        }
+        if self.rules.foreign && is_directory(to.0, to.1) {
+            return Err(Error::io("Cannot put a file in the place of a directory".to_owned()));
+        }
+        self.file(from, to, (&stat, kind))
     }
 
     /// A file with several names: copied once, then linked.
@@ -126,7 +190,7 @@ impl Layer<'_> {
     ) -> Result<()> {
         let identity = (what.0.st_dev, what.0.st_ino);
         let Some((parent, first)) = self.linked.get(&identity).and_then(|first| split(first)) else {
-            self.file(from, to, name, what)?;
+            self.file((from, name), (to, name), what)?;
             self.linked.insert(identity, path.to_vec());
             return Ok(());
         };
@@ -134,30 +198,31 @@ impl Layer<'_> {
         fresh(to, name, |to, name| linkat(&parent, first, to, name, AtFlags::empty()))
     }
 
-    fn file(
-        &mut self,
-        from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
-        name: &[u8],
-        (stat, kind): (&Stat, FileType),
-    ) -> Result<()> {
+    fn file(&mut self, from: Place<'_>, to: Place<'_>, (stat, kind): (&Stat, FileType)) -> Result<()> {
+        let ((from, old), (to, name)) = (from, to);
         if kind == FileType::RegularFile {
-            let source = open_file(from, name).doing(|| "Cannot open it")?;
+            let source = open_file(from, old).doing(|| "Cannot open it")?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
             let target = fresh(to, name, |to, name| openat(to, name, flags, mode))?;
             self.copier.data(source.as_fd(), target.as_fd(), stat)?;
-            return attributes(source.as_fd())?.set(target.as_fd(), Some(self.maker), Some(mode.as_raw_mode()));
+            let all = self.rules.of(attributes(source.as_fd())?);
+            return all.set(target.as_fd(), Some(self.maker), Some(mode.as_raw_mode()));
         }
         if kind == FileType::Symlink {
-            let target = readlinkat(from, name, Vec::new()).doing(|| "Cannot read the link")?;
+            let target = readlinkat(from, old, Vec::new()).doing(|| "Cannot read the link")?;
             fresh(to, name, |to, name| symlinkat(&target, to, name))?;
         } else {
             let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
             fresh(to, name, |to, name| mknodat(to, name, kind, mode, stat.st_rdev))?;
         }
-        attributes_at(from, name, stat)?.set_at(to, name, self.maker, kind == FileType::Symlink)
+        self.rules.of(attributes_at(from, old, stat)?).set_at(to, name, self.maker, kind == FileType::Symlink)
     }
+}
+
+fn is_directory(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
+    let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
+    stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// Makes `name` anew, in the place of what lower layers had there.

@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::net::{Network, fetch, pull};
 use crate::source::Source;
+use crate::transfer::End;
 use crate::unpack::layer::Order;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,22 +78,6 @@ pub enum Request {
         /// Where it goes.
         dest: String,
     },
-    /// How much room layers would take.
-    Measure {
-        /// Where from.
-        source: Source,
-        /// For a compressed archive.
-        scratch: Option<String>,
-        /// Which.
-        members: Vec<String>,
-        /// A directory on the file system that they are for.
-        path: String,
-    },
-    /// How much of the disk directories take.
-    Usage {
-        /// Which.
-        paths: Vec<String>,
-    },
     /// One answer of a registry or token service.
     Fetch {
         /// How it is reached.
@@ -118,6 +103,40 @@ pub enum Request {
         from: String,
         /// An empty one.
         to: String,
+    },
+    /// How much room layers would take.
+    Measure {
+        /// Where from.
+        source: Source,
+        /// For a compressed archive.
+        scratch: Option<String>,
+        /// Which.
+        members: Vec<String>,
+        /// A directory on the file system that they are for.
+        path: String,
+    },
+    /// How much of the disk directories take.
+    Usage {
+        /// Which.
+        paths: Vec<String>,
+    },
+    /// What a container has changed.
+    Diff {
+        /// The upper directory of its overlay.
+        upper: String,
+        /// Its image's files.
+        lower: String,
+    },
+    /// A copy between a container and the host.
+    Transfer {
+        /// What is copied.
+        from: End,
+        /// Where to.
+        to: End,
+        /// Whether a link is followed that the path ends with.
+        follow: bool,
+        /// Who gets the files: user and group.
+        owner: Option<(u32, u32)>,
     },
     /// Removes a directory.
     Remove {

@@ -4,6 +4,17 @@ import { cleanPath, isAbsolute } from "../../spec/paths.ts";
 import { Failure } from "../../sys/failure.ts";
 import { everyCharacter, isDigits } from "../text.ts";
 
+/** A device of `linux.devices`. */
+export interface RawDevice {
+  readonly path: string;
+  readonly type: string;
+  readonly major: number;
+  readonly minor: number;
+  readonly fileMode: number;
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** A rule of `linux.resources.devices`. */
 export interface RawRule {
   readonly allow: boolean;
@@ -24,12 +35,14 @@ export interface DeviceWish {
 export interface DeviceWishes {
   readonly paths: readonly DeviceWish[];
   readonly names: readonly string[];
+  /** Where those are looked for, instead of the usual places. */
+  readonly directories: readonly string[];
 }
 
 /** Throws a Failure. */
-export function parseDevices(texts: readonly string[]): DeviceWishes {
+export function parseDevices(texts: readonly string[], directories: readonly string[]): DeviceWishes {
   const names = texts.filter(isQualified);
-  return { paths: texts.filter((text) => !isQualified(text)).map(parseDevice), names };
+  return { paths: texts.filter((text) => !isQualified(text)).map(parseDevice), names, directories };
 }
 
 /** VENDOR/CLASS=NAME, where a path has its first slash at the beginning. */

@@ -21,6 +21,11 @@ const FLAGS = {
 
 /** `linux.namespaces`. Throws a Failure. */
 export function parseNamespaces(parsed: Parsed): RawNamespace[] {
+  const user = option(parsed, "userns") ?? "host";
+  if (user !== "host") {
+    const hint = user === "keep-id" ? ": it is for containers of an ordinary user, and this runs as root" : " yet";
+    throw new Failure(`--userns must be host: current value is ${quote(user)}, which is not supported${hint}`);
+  }
   const asked = Object.entries(FLAGS).flatMap(([type, { flag, own }]) => {
     const text = option(parsed, flag) ?? own;
     if (text === own) return [{ type }];

@@ -80,7 +80,7 @@ export function parseOptions(parsed: Parsed): Options {
     capabilities: tweakCapabilities(added, all(parsed, "cap-drop")),
     allCapabilities: hasAll(added),
     security: parseSecurity(all(parsed, "security-opt"), privileged),
-    devices: parseDevices(all(parsed, "device")),
+    devices: parseDevices(all(parsed, "device"), all(parsed, "cdi-spec-dir")),
     deviceRules: all(parsed, "device-cgroup-rule").map(parseRule),
     sysctl: parsePairs(all(parsed, "sysctl"), "sysctl"),
     limits: parseLimits(parsed),

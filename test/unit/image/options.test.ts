@@ -202,6 +202,9 @@ test("a namespace is the container's own, the host's, or one that is there", () 
     { type: "pid", path: "/proc/1/ns/pid" },
   );
   throws(() => options("--network", "bridge"), "none, host or ns:PATH");
+  deepEqual(options("--userns", "host").namespaces, options().namespaces);
+  throws(() => options("--userns", "auto"), "not supported yet");
+  throws(() => options("--userns", "keep-id"), "runs as root");
   throws(() => options("--ipc", "ns:x"), "private, host or ns:PATH");
   throws(() => options("--pid", "container:x"), "private, host or ns:PATH");
 });
@@ -212,7 +215,11 @@ test("a device is a path of the host, perhaps another of the container, and what
     { source: "/dev/a", destination: "/dev/b", access: "r" },
     { source: "/dev/c", destination: "/dev/c", access: "rw" },
   ]);
-  deepEqual(options("--device", "vendor.com/gpu=0").devices, { paths: [], names: ["vendor.com/gpu=0"] });
+  deepEqual(options("--device", "vendor.com/gpu=0").devices, {
+    paths: [],
+    names: ["vendor.com/gpu=0"],
+    directories: [],
+  });
   for (const text of ["", "fuse", "/dev/a:b", "/dev/a:/dev/b:rx", "/dev/a:/b:r:w", "/dev/a:/b:rr", "/dev/a:/b:"])
     throws(() => options("--device", text), "--device");
   deepEqual(options("--device-cgroup-rule", "c 10:* rw").deviceRules, [

@@ -170,6 +170,11 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Error {
     match error {
         rustls::Error::InvalidMessage(_) => Error::new(Kind::Plain, format!("{host} does not speak TLS")),
         rustls::Error::InvalidCertificate(why) => {
+            let mut why = why.to_string();
+            // webpki has no sentence for what `openssl req -x509` makes unless it is told otherwise: RFC 5280, 4.2.1.9.
+            if why.contains("CaUsedAsEndEntity") {
+                "it is one for signing others (CA:TRUE), a server's is needed".clone_into(&mut why);
+            }
             Error::new(Kind::Certificate, format!("the certificate of {host} is not trusted: {why}"))
         }
         other => Error::new(Kind::Certificate, format!("{host}: {other}")),

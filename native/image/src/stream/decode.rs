@@ -50,8 +50,11 @@ pub enum Decoder {
 impl Decoder {
     /// Looks at the blob's start and chooses.
     pub fn new(mut blob: Blob) -> Result<Self> {
-        let start = blob.fill_buf().map_err(|error| Error::io(error.to_string()))?;
-        match Compression::of(start)? {
+        let compression = match blob.fill_buf() {
+            Ok(start) => Compression::of(start)?,
+            Err(error) => return Err(blob.take_failure().unwrap_or_else(|| Error::io(error.to_string()))),
+        };
+        match compression {
             Compression::None => Ok(Self::Plain(blob)),
             Compression::Gzip => Ok(Self::Gzip(Box::new(MultiGzDecoder::new(blob)))),
             Compression::Zstd => {
