@@ -131,9 +131,9 @@ function shortOnes(config: string): Scenario[] {
 function longOnes(config: string, filter: Record<string, Uint8Array>): Scenario[] {
   const setting: Setting = { clone: INIT, messages: [], files: machine(config) };
   return [
-    ...bothSides("exec box true", withContainer(config, "S", filter), []),
+    ...bothSides("exec box true", withContainer(config, "S", filter), ["ready "]),
     ...bothSides("create --bundle /bundle box", setting, ["ready "]),
-    ...bothSides("run --bundle /bundle box", setting, []),
+    ...bothSides("run --bundle /bundle box", setting, ["ready "]),
   ];
 }
 

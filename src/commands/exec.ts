@@ -5,6 +5,7 @@ import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { execIn, openInit, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
+import { Parent } from "../container/parent.ts";
 import { goOn, receive } from "../container/protocol.ts";
 import { protectFrom } from "../container/protect.ts";
 import { readFilter } from "../container/filter.ts";
@@ -54,7 +55,9 @@ export function run(context: Context, parsed: Parsed): number {
 
 function begin(sys: Sys, executed: Executed, parsed: Parsed, atOnce: boolean): void {
   try {
-    if (!atOnce) {
+    if (atOnce) {
+      new Parent(sys, executed.channel, ["ready"]).expect("ready");
+    } else {
       announce(sys, parsed, "setns", executed);
       if (!isSet(parsed, "detach") && executed.terminal !== undefined) copySize(sys, executed.terminal);
       goOn(sys, executed.channel);

@@ -7,6 +7,7 @@ import { createContainer, type Created, type CreateRequest } from "../container/
 import { deleteContainer } from "../container/delete.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { runHooks } from "../container/hooks.ts";
+import { Parent } from "../container/parent.ts";
 import { goOn, needsPause, receive } from "../container/protocol.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 import { TELLING } from "./announce.ts";
@@ -70,6 +71,7 @@ function endQuietly(sys: Sys, { pidfd, state }: Created): void {
 function begin(sys: Sys, created: Created, { spec, start }: CreateRequest): void {
   sys.phase("start: wait for execve");
   if (start === "parent") goOn(sys, created.channel);
+  else new Parent(sys, created.channel, ["ready"]).expect("ready");
   const failure = receive(sys, created.channel);
   if (failure !== undefined) throw new Failure(failure.text);
   if (spec.hooks.poststart.length > 0) runHooks(sys, spec.hooks.poststart, created.state, "running");

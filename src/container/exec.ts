@@ -188,10 +188,8 @@ function live(
   sys.phase("find the program");
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);
-  if (!atOnce) {
-    tell(sys, channel, "ready");
-    waitForParent(sys, channel);
-  }
+  tell(sys, channel, "ready");
+  if (!atOnce) waitForParent(sys, channel);
   sys.phase("execve");
   sys.prctl(PR_SET_PDEATHSIG, 0, 0);
   return becomeProcess(sys, {

@@ -121,8 +121,8 @@ function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversatio
 }
 
 function waitForStart(sys: Sys, { start, channel }: Init): void {
-  if (start.by === "nobody") return;
   tell(sys, channel, "ready");
+  if (start.by === "nobody") return;
   if (start.by !== "fifo") return waitForParent(sys, channel);
   sys.poll([start.fifo], [1], -1);
   if (sys.readSome(start.fifo, 1).length !== 1) throw new Failure("nothing came through exec.fifo");

@@ -12,7 +12,7 @@
  *   ── terminal + descriptor ───────────▶  sends it to the console socket, or keeps it (process.terminal)
  *   ◀───────────────────────────── goOn ──
  *   ── ready ───────────────────────────▶  create returns; run says goOn when it starts. Where nothing is to be done between
- *                                          the two, init neither says it nor waits
+ *                                          the two, init says it and does not wait: the end of one that was not ready is no start
  *   ── failed + text ───────────────────▶  at any time, instead of what is next; the parent cleans up
  *
  * The parent closing its end means that it died: init ends. Init's end closing means that execve succeeded, or that init

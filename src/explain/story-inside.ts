@@ -3,7 +3,7 @@ import type { Hook, HookStage, IdMapping, NamespaceType, Spec } from "../spec/sp
 import { CONFIG_FILE, FILTER_FILE } from "../container/paths.ts";
 import type { Step } from "../plan/step.ts";
 import { act, type Telling } from "./acts.ts";
-import { waits, type Circumstances } from "./circumstances.ts";
+import type { Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { describeRlimit } from "./process-words.ts";
 import { countOf, listOf } from "./words.ts";
@@ -157,8 +157,7 @@ export function* tellTerminal(): Telling {
 }
 
 /** From the end of the plan to the last message. */
-export function* tellProgram(all: Circumstances): Telling {
-  const { spec } = all;
+export function* tellProgram({ spec }: Circumstances): Telling {
   const { args, env, user } = spec.process;
   if (!env.some((entry) => entry.startsWith("HOME=") && entry.length > 5)) {
     yield act("findHome", `look for the home directory of uid ${user.uid} in the container's /etc/passwd, for HOME`, {
@@ -178,5 +177,5 @@ export function* tellProgram(all: Circumstances): Telling {
         : [path === undefined ? "config.json sets no PATH: the usual directories are searched" : `PATH is ${path}`],
     },
   );
-  if (waits(all)) yield act("sayReady", 'tell the parent "ready": only execve can go wrong now');
+  yield act("sayReady", 'tell the parent "ready": only execve can go wrong now');
 }

@@ -1,6 +1,6 @@
 /**
  * JSON text → value. The engine's own parser does the work; ours takes over where the engine's is not good
- * enough: to say where a text is broken, or nested too deeply, and to read integers beyond 2^53 exactly.
+ * enough: to say where a text is broken, to refuse deep nesting, and to read integers beyond 2^53 exactly.
  */
 
 import { SpecError } from "./error.ts";
@@ -15,11 +15,11 @@ const MAX_DIGITS = 40;
 
 /** Parses `text` fast. Integers beyond 2^53 are rounded: a reader that meets one asks for `parseExactJson`. */
 export function parseJson(text: string): unknown {
-  if (text.length > MAX_LENGTH) return parseExactJson(text);
+  if (text.length > MAX_LENGTH || mayBeDeep(text)) return parseExactJson(text);
   try {
     return JSON.parse(text);
   } catch {
-    // The engine's message has no line, and where its stack ends it only says so: ours says what is wrong.
+    // The engine's message has no line, and deep nesting gives a stack overflow: ours says what is wrong.
     return parseExactJson(text);
   }
 }
@@ -58,6 +58,30 @@ function parseWhole(cursor: Cursor): unknown {
   const value = parseValue(cursor, 1);
   if (cursor.at < cursor.text.length) throw malformed(cursor, "the end of the text");
   return value;
+}
+
+/**
+ * Whether nesting might exceed the limit, estimated piece by piece with native searches: a loop over every
+ * character costs the engine more than all of JSON.parse. Brackets in strings make it err; where it errs upwards
+ * our own parser counts exactly, where downwards the engine's stack check still stands.
+ */
+function mayBeDeep(text: string): boolean {
+  if (count(text, "{") + count(text, "[") <= MAX_DEPTH) return false;
+  const piece = 2048;
+  let open = 0;
+  for (let at = 0; at < text.length; at += piece) {
+    const part = text.slice(at, at + piece);
+    const opened = count(part, "{") + count(part, "[");
+    if (open + opened > MAX_DEPTH) return true;
+    open = Math.max(0, open + opened - count(part, "}") - count(part, "]"));
+  }
+  return false;
+}
+
+function count(text: string, character: string): number {
+  let found = 0;
+  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) found++;
+  return found;
 }
 
 /** One value and the space after it. */

@@ -1,7 +1,7 @@
 /** Several commands for one id at once. */
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { test } from "../support/box.ts";
+import { spawnSync, type SpawnSyncReturns } from "node:child_process";
+import { test, type Box } from "../support/box.ts";
 import { TSRUN } from "../support/runtime.ts";
 
 test("creates, starts and deletes of one id at once, for some seconds, leave nothing", ["tsrun"], (box) => {
@@ -47,4 +47,20 @@ test("a cgroup that the command itself is in is refused", ["tsrun"], (box) => {
     assert.equal(status, 1, path);
     assert.match(stderr, /linux\.cgroupsPath/);
   }
+});
+
+/** Calls the runtime under strace, which kills whoever makes the system call `deadly`. */
+function killedAt(box: Box, deadly: string, ...args: string[]): SpawnSyncReturns<string> {
+  const kill = ["-f", "-o", "/dev/null", "-e", `trace=${deadly}`, "-e", `inject=${deadly}:signal=KILL`];
+  return spawnSync("strace", [...kill, TSRUN, "--root", box.root, ...args], { encoding: "utf8" });
+}
+
+test("what is killed before it is ready has not run: run and exec say so", ["tsrun", "tool:strace"], (box) => {
+  const ran = killedAt(box, "pivot_root", "run", "--bundle", box.bundle("true"), box.id());
+  assert.equal(ran.status, 1);
+  assert.match(ran.stderr, /ended before it was ready/);
+  const { id } = box.started(["sleep", "1000"]);
+  const executed = killedAt(box, "setresuid", "exec", id, "true");
+  assert.equal(executed.status, 255);
+  assert.match(executed.stderr, /ended before it was ready/);
 });
