@@ -1,7 +1,7 @@
 //! The memory of engine and host. What lives when the program's top level has run lies at a fixed address, with the roots:
 //! nothing outside points into it and it points to nothing but itself and the program's own code and constants, so that its
 //! bytes are the whole state of the engine. `scripts/build` runs the top level once and stores them in the binary; a start
-//! then finds the engine as it was left. Where each block lies in it was learnt by a rehearsal: see bin/rehearse.
+//! then finds the engine as it was left. Where each block lies in it was learnt by a rehearsal: see rehearsal/
 //!
 //! Everything else is in `GROWTH`: blocks come from size classes with a free list each, else from the end of what was used
 //! so far. There is one thread, so there is no lock, and a fork of the process has a working copy.

@@ -1,4 +1,4 @@
-//! Where the blocks of the stored heap lie: made by a rehearsal (bin/rehearse), used when the heap is stored. The engine
+//! Where the blocks of the stored heap lie: made by a rehearsal (rehearsal), used when the heap is stored. The engine
 //! allocates in the same order each time that it runs the program's top level, so that a block is known by its number.
 
 /// The place of one block.

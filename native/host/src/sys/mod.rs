@@ -19,6 +19,7 @@ pub mod layout;
 pub mod modules;
 pub(crate) mod mounts;
 pub(crate) mod process;
+pub mod rehearsal;
 pub mod results;
 mod signals;
 mod sockets;

@@ -1,12 +1,12 @@
 //! Blocks on pages of their own: when the pages are closed, the first access to each is a fault, and tells.
 
+use crate::sys::arena::{DEAD, HEADER};
 use libc::{c_int, c_void, siginfo_t};
 use std::{
     io::{Error, Result},
     ptr::{self, NonNull},
     sync::atomic::{AtomicPtr, AtomicU32, Ordering::Relaxed},
 };
-use tsrun_host::sys::arena::{DEAD, HEADER};
 
 const PAGE: usize = 4096;
 /// Enough for every block that the program's top level asks for. Memory is the kernel's until touched.

@@ -7,23 +7,22 @@
 mod order;
 mod pages;
 
-use qjs_sys as q;
-use std::{env, error::Error, ffi::CStr, fs, process::ExitCode};
-use tsrun_host::sys::{
+use super::{
     arena::{self, Roots},
     boot::{self, boot},
     engine::report,
     modules::{self, Module},
 };
-
-/// The program's modules, compiled to bytecode by `scripts/build`.
-static MODULES: &[Module] = include!(concat!(env!("OUT_DIR"), "/modules.rs"));
+use qjs_sys as q;
+use std::{env, error::Error, ffi::CStr, fs, process::ExitCode};
 
 /// More do not fit into the notes.
 const MOST: u32 = u32::BITS;
 
-fn main() -> ExitCode {
-    match rehearse() {
+/// `program` are the modules that a start would have.
+#[must_use]
+pub fn main(program: &'static [Module]) -> ExitCode {
+    match rehearse(program) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("tsrun-rehearse: {error}");
@@ -32,7 +31,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn rehearse() -> Result<(), Box<dyn Error>> {
+fn rehearse(program: &'static [Module]) -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = env::args().collect();
     let (scenarios, out) = match &args[..] {
         [_, scenarios] => (scenarios, None),
@@ -40,9 +39,9 @@ fn rehearse() -> Result<(), Box<dyn Error>> {
         _ => return Err("usage: tsrun-rehearse SCENARIOS.qbc [LAYOUT]".into()),
     };
     let code: &'static [u8] = fs::read(scenarios)?.leak();
-    let modules: &'static [Module] = [MODULES, &[("scenarios", code)]].concat().leak();
+    let modules: &'static [Module] = [program, &[("scenarios", code)]].concat().leak();
     pages::begin()?;
-    let names = boot::names(MODULES);
+    let names = boot::names(program);
     arena::place_by(Some(pages::place));
     let roots = boot(modules, &names).ok_or("the program's top level failed")?;
     arena::place_by(None);

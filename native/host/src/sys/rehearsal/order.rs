@@ -1,11 +1,11 @@
 //! From what scenarios touched to an order of blocks.
 
 use super::pages::Block;
-use std::{cmp::Reverse, error::Error};
-use tsrun_host::sys::{
+use crate::sys::{
     arena::{HEADER, STORED},
     layout::{Layout, Lot},
 };
+use std::{cmp::Reverse, error::Error};
 
 /// A large block is touched here and there: between the others it would lie in the way.
 const LARGE: usize = 4096;
