@@ -82,14 +82,13 @@ export async function makeImage(folder: string, registry: Registry): Promise<Ima
 
 /** Gives the number of files. */
 function pack(archive: string, { from, bytes, largest }: (typeof PARTS)[number]): number {
-  const found = run("find", [...from, "-xdev", "-type", "f", "-size", `-${largest}c`, "-printf", "%s %P\0%H\n"]);
+  const found = run("find", [...from, "-xdev", "-type", "f", "-size", `-${largest}c`, "-printf", "%s %p\\n"]);
   let left = bytes;
   const files = found
     .split("\n")
-    .toSorted()
     .flatMap((line) => {
-      const [, size = "0", below = "", folder = ""] = /^(\d+) (.*)\0(.*)$/.exec(line) ?? [];
-      return below === "" ? [] : [{ size: Number(size), path: `${folder}/${below}`.slice(1) }];
+      const [, size = "0", path = ""] = /^(\d+) \/(.*)$/.exec(line) ?? [];
+      return path === "" ? [] : [{ size: Number(size), path }];
     })
     .toSorted((one, two) => (one.path < two.path ? -1 : 1))
     .filter(({ size }) => (left -= size) > 0);
