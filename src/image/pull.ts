@@ -125,41 +125,47 @@ interface Order {
   readonly options: PullOptions;
 }
 
-function bring(store: Store, worker: Worker, { reference, remote, options }: Order): Loaded[] {
+function bring(store: Store, worker: Worker, order: Order): Loaded[] {
+  sweepLeftovers(store, worker);
+  let loaded: Loaded[];
+  try {
+    loaded = bringClaimed(store, worker, order);
+  } finally {
+    sweepLeftovers(store, worker);
+    sweepUnused(store, worker);
+  }
+  order.options.view?.done();
+  return loaded;
+}
+
+/** What it needs is not swept meanwhile. */
+function bringClaimed(store: Store, worker: Worker, { reference, remote, options }: Order): Loaded[] {
   const { registry, images, digest } = remote;
   const name = nameIn(reference);
   const layers = [...new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer]))).values()];
-  sweepLeftovers(store, worker);
-  const pulling = begin(store, {
+  using task = beginTask(store, images.map(needsOf));
+  using pulling = begin(store, {
     name,
     layers: layers.map(({ diffId }) => hexOf(diffId as Digest)),
     downloads: layers.map((layer) => hexOf(layer.digest as Digest)),
   });
-  const task = beginTask(store, images.map(needsOf));
   const view = options.view ?? SILENT;
   const isHere = ({ diffId }: Found["layers"][number]): boolean => isThere(store, layerPath(store, diffId as Digest));
   view.found({ name, digest, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
-  let loaded: Loaded[] = [];
   try {
     const missing = layers.filter((layer) => !isHere(layer));
     fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path });
     const index = chosen(images, store);
-    loaded = images.flatMap((image, at) =>
+    const loaded = images.flatMap((image, at) =>
       storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
     );
     withdraw(store, pulling, name);
+    return loaded;
   } catch (error) {
     // What can be tried again goes on where it stopped; what is wrong leaves nothing.
     if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) withdraw(store, pulling, undefined);
     throw error instanceof Failure ? new Failure(`cannot pull ${familiar(reference)}: ${error.message}`) : error;
-  } finally {
-    task[Symbol.dispose]();
-    pulling[Symbol.dispose]();
-    sweepLeftovers(store, worker);
-    sweepUnused(store, worker);
   }
-  view.done();
-  return loaded;
 }
 
 /** Kinds of failures that the same request may not meet again. */

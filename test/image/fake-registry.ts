@@ -43,9 +43,10 @@ export class FakeRegistry implements AsyncDisposable {
     });
   }
 
-  static async start(tls?: { cert: string; key: string }): Promise<FakeRegistry> {
+  /** With TLS where there are a certificate and its key. */
+  static async start(tls?: { cert: string; key: string }, address = "127.0.0.1"): Promise<FakeRegistry> {
     const registry = new FakeRegistry(tls);
-    registry.#server.listen(0, "127.0.0.1");
+    registry.#server.listen(0, address);
     await once(registry.#server, "listening");
     return registry;
   }
@@ -163,6 +164,30 @@ export function on(part: string, answer: (response: ServerResponse, request: Inc
 export function wants(challenge: string): Lie {
   return (_, response) => {
     response.writeHead(401, { "www-authenticate": challenge }).end();
+    return true;
+  };
+}
+
+/** Sends blobs in pieces of so many bytes, with pauses between them. */
+export function slowly(registry: FakeRegistry, bytes: number): Lie {
+  return (request, response) => {
+    const blob = registry.blobs.get(request.url?.split("/blobs/")[1] ?? "");
+    if (blob === undefined) return false;
+    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const range = { "content-range": `bytes ${from}-${blob.length - 1}/${blob.length}` };
+    response.writeHead(from > 0 ? 206 : 200, { "content-length": blob.length - from, ...(from > 0 ? range : {}) });
+    let at = from;
+    const timer = setInterval(() => {
+      if (response.destroyed || at >= blob.length) {
+        clearInterval(timer);
+        response.end();
+        return;
+      }
+      const piece = blob.subarray(at, at + bytes);
+      at += piece.length;
+      registry.sent += piece.length;
+      response.write(piece);
+    }, 5);
     return true;
   };
 }
