@@ -7,6 +7,8 @@ import { VOLUME_COMMANDS } from "./volume-table.ts";
 export interface Flag {
   readonly name: string;
   readonly short?: string;
+  /** Another name, which help does not show. */
+  readonly alias?: string;
   /** What its value is called; a flag without one is true or false. */
   readonly value?: string;
   readonly help: string;

@@ -12,6 +12,7 @@ import { readAround } from "./around.ts";
 import type { Edits } from "./cdi-edits.ts";
 import { findCdiDevices } from "./cdi.ts";
 import { devicesBelow, findDevices, findNodes, type Devices } from "./devices.ts";
+import { joinContainers } from "./joined.ts";
 import { makeFiles } from "./make.ts";
 import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
@@ -45,7 +46,8 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const { sys, globals, log } = context;
   const other = ["bundle", "config"].find((flag) => parsed.flags.has(flag));
   if (other !== undefined) throw new Failure(`--${other} and --image exclude each other`);
-  const options = readAround(sys, parseOptions(parsed));
+  const asked = readAround(sys, parseOptions(parsed));
+  const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
   const image = obtainImage(context, store, option(parsed, "image") ?? "", parsePullPolicy(option(parsed, "pull")));
