@@ -1,119 +1,15 @@
 /** Pulls from Debian's docker-registry: with and without TLS and passwords, over a line that breaks, and the same files as others make. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
-import { layerOf, sha256, type Layer } from "../../scripts/fixtures.ts";
-import { test, type Box } from "../support/box.ts";
-import { eventually } from "../support/runtime.ts";
+import type { AddressInfo } from "node:net";
+import { sha256 } from "../../scripts/fixtures.ts";
+import { test } from "../support/box.ts";
+import { certificate, command, cutting, DockerRegistry, oddLayers } from "./docker-registry.ts";
 import { pull } from "./fake-registry.ts";
-import { BASE, layoutFiles, Store } from "./images.ts";
+import { BASE, Store } from "./images.ts";
 
 const NEEDS = ["tool:docker-registry", "tool:skopeo"] as const;
-
-function command(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26 });
-  assert.equal(status, 0, `${program} ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-class DockerRegistry implements Disposable {
-  readonly host: string;
-  readonly #child: ChildProcess;
-
-  private constructor(port: number, child: ChildProcess) {
-    this.host = `localhost:${port}`;
-    this.#child = child;
-  }
-
-  /** `more` continues the configuration's `http:` table, and what comes after it. */
-  static async start(box: Box, more = ""): Promise<DockerRegistry> {
-    const port = await freePort();
-    const storage = `storage: {filesystem: {rootdirectory: "${box.file("registry")}"}}`;
-    const conf = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n${storage}\nhttp:\n  addr: 127.0.0.1:${port}\n${more}`;
-    const child = spawn("docker-registry", ["serve", box.file("registry.yml", conf)], { stdio: "ignore" });
-    const registry = new DockerRegistry(port, child);
-    await eventually(() => listens(port), "docker-registry listens");
-    return registry;
-  }
-
-  /** Pushes an image of these layers as "x:1". */
-  push(store: Store, layers: readonly Layer[], ...flags: string[]): void {
-    const layout = store.layout("layout", layoutFiles({ layers, name: "v1", process: { Cmd: ["sh"] } }));
-    command(
-      "skopeo",
-      "copy",
-      "-q",
-      "--dest-tls-verify=false",
-      ...flags,
-      `oci:${layout}:v1`,
-      `docker://${this.host}/x:1`,
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
-function listens(port: number): boolean {
-  return spawnSync("bash", ["-c", `: </dev/tcp/127.0.0.1/${port}`], { timeout: 1000, stdio: "ignore" }).status === 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** Passes connections on, and cuts those that have carried `limit` bytes, so many times. */
-function cutting(target: string, limit: number, times: number): Server & { cuts: number } {
-  const port = Number(target.split(":")[1]);
-  const server = Object.assign(createServer(), { cuts: 0 });
-  server.on("connection", (socket) => {
-    const upstream = connect(port, "127.0.0.1");
-    let carried = 0;
-    for (const end of [socket, upstream])
-      end.on("error", () => undefined).on("close", () => [socket, upstream].map((each) => each.destroy()));
-    socket.pipe(upstream);
-    upstream.on("data", (bytes: Buffer) => {
-      carried += bytes.length;
-      socket.write(bytes);
-      if (carried < limit || server.cuts >= times) return;
-      server.cuts += 1;
-      socket.destroy();
-    });
-  });
-  return server;
-}
-
-/** Files of every kind, directories that only an upper layer has an entry for, whiteouts, an opaque directory. */
-async function oddLayers(): Promise<Layer[]> {
-  return [
-    await BASE,
-    await layerOf([
-      { name: "data/", type: "directory", mode: 0o2750 },
-      { name: "data/noise", content: randomBytes(3_000_000).toString("base64"), mode: 0o4755, uid: 3, gid: 4 },
-      { name: "data/link", type: "symlink", linkname: "noise" },
-      { name: "data/hard", type: "link", linkname: "data/noise" },
-      { name: "gone/", type: "directory" },
-      { name: "gone/file", content: "x" },
-      { name: "hidden/", type: "directory" },
-      { name: "hidden/file", content: "x" },
-    ]),
-    await layerOf([
-      { name: "gone/.wh.file", content: "" },
-      { name: "hidden/", type: "directory", mode: 0o700 },
-      { name: "hidden/.wh..wh..opq", content: "" },
-      { name: "hidden/new", content: "new" },
-      { name: "etc/added", content: "added" },
-    ]),
-  ];
-}
 
 test("the files of an image are those that skopeo and umoci make of it", [...NEEDS, "tool:umoci"], async (box) => {
   const store = new Store(box);
@@ -143,7 +39,7 @@ test("a layer comes over a line that breaks again and again", NEEDS, async (box)
   const store = new Store(box);
   using registry = await DockerRegistry.start(box);
   registry.push(store, await oddLayers());
-  const proxy = cutting(registry.host, 700_000, 4).listen(0, "127.0.0.1");
+  const proxy = cutting(registry.host, { limit: 700_000, times: 4 }).listen(0, "127.0.0.1");
   await once(proxy, "listening");
   const host = `localhost:${(proxy.address() as AddressInfo).port}`;
   const { status, stderr } = await pull(store, [`${host}/x:1`]);
@@ -158,41 +54,15 @@ test(
   [...NEEDS, "tool:openssl", "tool:htpasswd"],
   async (box) => {
     const store = new Store(box);
-    const certs = box.file("certs");
-    const subject = [
-      "-subj",
-      "/CN=localhost",
-      "-addext",
-      "subjectAltName=DNS:localhost",
-      "-addext",
-      "basicConstraints=critical,CA:FALSE",
-    ];
-    const files = ["-keyout", `${certs}/key.pem`, "-out", `${certs}/ca.crt`];
-    command(
-      "openssl",
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "2",
-      ...subject,
-      ...files,
-    );
+    const { cert, key } = certificate(box);
     const passwords = box.file("htpasswd", command("htpasswd", "-Bbn", "alice", "secret"));
     const auth = `auth: {htpasswd: {realm: x, path: "${passwords}"}}\n`;
-    using registry = await DockerRegistry.start(
-      box,
-      `  tls: {certificate: "${certs}/ca.crt", key: "${certs}/key.pem"}\n${auth}`,
-    );
+    using registry = await DockerRegistry.start(box, `  tls: {certificate: "${cert}", key: "${key}"}\n${auth}`);
     registry.push(store, [await BASE], "--dest-creds", "alice:secret");
     const name = `${registry.host}/x:1`;
     const trust = box.file("trust");
     mkdirSync(trust, { recursive: true });
-    command("cp", `${certs}/ca.crt`, trust);
+    command("cp", cert, trust);
     const creds = ["--creds", "alice:secret"];
 
     assert.match(

@@ -3,7 +3,7 @@
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
-use crate::net::{Network, fetch, pull};
+use crate::net::{Network, fetch, gather, pull, push};
 use crate::pack;
 use crate::source::Source;
 use crate::transfer::End;
@@ -99,6 +99,23 @@ pub enum Request {
         network: Network,
         /// Which.
         ask: pull::Order,
+    },
+    /// The digest of a text.
+    Digest {
+        /// The text.
+        text: String,
+    },
+    /// Blobs into files.
+    Gather {
+        /// Which.
+        ask: gather::Order,
+    },
+    /// Blobs into a registry.
+    Push {
+        /// How it is reached.
+        network: Network,
+        /// Which.
+        ask: push::Order,
     },
     /// A text in TOML as what it says.
     Toml {
