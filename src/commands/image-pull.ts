@@ -5,6 +5,7 @@ import { SILENT, viewOf } from "../image/pull-view.ts";
 import { familiar, parseReference } from "../image/reference.ts";
 import { Worker } from "../image/worker.ts";
 import { Failure } from "../sys/failure.ts";
+import { accessIn } from "./access.ts";
 import { isSet, option, print, type Context, type Parsed } from "./context.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -14,11 +15,8 @@ export function run(context: Context, parsed: Parsed): number {
   if (view === undefined)
     throw new Failure(`--progress must be auto, plain or json: current value is ${JSON.stringify(progress)}`);
   const options: PullOptions = {
+    ...accessIn(parsed),
     platform: platformIn(parsed),
-    creds: option(parsed, "creds"),
-    authFile: option(parsed, "authfile"),
-    certDir: option(parsed, "cert-dir"),
-    verify: option(parsed, "tls-verify") !== "false",
     view,
   };
   using worker = new Worker(sys, env);

@@ -20,7 +20,8 @@ interface Asked {
   /** The registry that wants it; its path is of no interest. */
   readonly url: Omit<Url, "path">;
   readonly network: Network;
-  readonly repository: string;
+  /** What the token is to be for, as in "repository:library/busybox:pull"; none to see who asks. */
+  readonly scopes: readonly string[];
   readonly credentials: Credentials | undefined;
   readonly certDir: string | undefined;
 }
@@ -43,7 +44,7 @@ export function authorize(context: Context, worker: Worker, { headers }: Answer,
 
 function basic({ sys }: Context, { url, credentials }: Asked): string {
   if (credentials === undefined || !("username" in credentials)) {
-    throw new Failure(`${url.host} wants a name and a password (--creds USER:PASSWORD, --authfile FILE)`);
+    throw new Failure(`${url.host} wants a name and a password (tsrun login, --creds USER:PASSWORD, --authfile FILE)`);
   }
   return `Basic ${encodeBase64(sys.bytesOf(`${credentials.username}:${credentials.password}`))}`;
 }
@@ -59,7 +60,8 @@ function askForToken(context: Context, worker: Worker, { parameters }: Challenge
   const { status, text } = worker.ask("fetch", { network, ask });
   if (status === 401 || status === 403 || status === 400) {
     const who = asked.credentials === undefined ? "without credentials" : `to ${nameOfCredentials(asked.credentials)}`;
-    throw new Failure(`${realm.host} gives no token for ${asked.repository} ${who}: it answers ${status}`);
+    const what = asked.scopes[0]?.split(":")[1] ?? asked.url.host;
+    throw new Failure(`${realm.host} gives no token for ${what} ${who}: it answers ${status}`);
   }
   if (status !== 200) throw new Failure(`${realm.host} answers ${status} to the request for a token`);
   const header = `Bearer ${tokenIn(text, realm)}`;
@@ -85,10 +87,12 @@ function parseRealm(text: string, { url, credentials }: Asked): Url {
 }
 
 /** The distribution project's token specification; with an identity token its OAuth 2 form. */
-function tokenRequest({ sys }: Context, realm: Url, service: string, { repository, credentials }: Asked): FetchOrder {
-  const scope = `repository:${repository}:pull`;
+function tokenRequest({ sys }: Context, realm: Url, service: string, { scopes, credentials }: Asked): FetchOrder {
   const url = `${realm.scheme}://${authorityOf(realm)}${realm.path}`;
-  const query = [...(service === "" ? [] : [`service=${encodeQuery(service)}`]), `scope=${encodeQuery(scope)}`];
+  const query = [
+    ...(service === "" ? [] : [`service=${encodeQuery(service)}`]),
+    ...scopes.map((scope) => `scope=${encodeQuery(scope)}`),
+  ];
   const common = { limit: TOKEN_LIMIT, attempts: ATTEMPTS };
   if (credentials !== undefined && "identityToken" in credentials) {
     const fields = [
@@ -99,7 +103,8 @@ function tokenRequest({ sys }: Context, realm: Url, service: string, { repositor
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     return { ...common, method: "POST", url, headers, body: [...fields, ...query].join("&") };
   }
-  const asked = { ...common, url: `${url}${realm.path.includes("?") ? "&" : "?"}${query.join("&")}` };
+  const separator = realm.path.includes("?") ? "&" : "?";
+  const asked = { ...common, url: query.length === 0 ? url : `${url}${separator}${query.join("&")}` };
   if (credentials === undefined) return asked;
   const { username, password } = credentials;
   return { ...asked, authorization: `Basic ${encodeBase64(sys.bytesOf(`${username}:${password}`))}` };

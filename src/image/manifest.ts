@@ -34,7 +34,8 @@ const SCHEMA: Range = { min: 0, max: 100 };
 const OCI = "application/vnd.oci.image.";
 const DOCKER = "application/vnd.docker.";
 
-const INDEX_TYPES = [`${OCI}index.v1+json`, `${DOCKER}distribution.manifest.list.v2+json`];
+export const INDEX_TYPE = `${OCI}index.v1+json`;
+const INDEX_TYPES = [INDEX_TYPE, `${DOCKER}distribution.manifest.list.v2+json`];
 const MANIFEST_TYPES = [`${OCI}manifest.v1+json`, `${DOCKER}distribution.manifest.v2+json`];
 
 /** What a registry may send as a manifest. */
@@ -55,7 +56,7 @@ const LAYER_TYPES = [
 ];
 
 /** The annotations by which a layout names its images: annotations.md, and containerd's for the whole name. */
-const REF_NAME = "org.opencontainers.image.ref.name";
+export const REF_NAME = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME = "io.containerd.image.name";
 
 export interface Descriptor {
@@ -110,6 +111,27 @@ export function parseManifest(text: string, mediaType: string): Manifest {
       layers: listIn(manifest, "layers", "", (layer, at) => parseDescriptor(layer, at, LAYER_TYPES)),
     };
   });
+}
+
+/** All blobs of a manifest, each once, of an image or of anything else. Throws a SpecError. */
+export function parseBlobs(text: string, mediaType: string): Descriptor[] {
+  return readDocument(text, (manifest) => {
+    checkKind(manifest, MANIFEST_TYPES, mediaType, ["manifests", "fsLayers"]);
+    const config = objectIn(manifest, "config", "");
+    if (config === undefined) throw new SpecError("config", "is required");
+    checkCount(manifest, "layers", MOST_LAYERS);
+    return [
+      parseDescriptor(config, "config", undefined),
+      ...listIn(manifest, "layers", "", (layer, at) => parseDescriptor(layer, at, undefined)),
+    ];
+  });
+}
+
+/** The type of a manifest or index that came without a descriptor: what it says, and the OCI's where it says nothing. */
+export function typeOfManifest(text: string): string {
+  const { mediaType, manifests } = JSON.parse(text) as { mediaType?: unknown; manifests?: unknown };
+  if (typeof mediaType === "string" && mediaType !== "") return mediaType;
+  return manifests === undefined ? `${OCI}manifest.v1+json` : INDEX_TYPE;
 }
 
 /** The images of docker save's manifest.json, an array. Throws a SpecError. */
@@ -173,8 +195,8 @@ function parseEntry(raw: JsonObject, at: string): Entry {
   return { ...parseDescriptor(raw, at, undefined), platform: parsePlatform(raw, at), names: names as string[] };
 }
 
-/** `types` undefined: any, because an index may also list what is no image. */
-function parseDescriptor(raw: JsonObject, at: string, types: readonly string[] | undefined): Descriptor {
+/** `types` undefined: any, because an index may also list what is no image. Throws a SpecError. */
+export function parseDescriptor(raw: JsonObject, at: string, types: readonly string[] | undefined): Descriptor {
   const mediaType = requiredStringIn(raw, "mediaType", at);
   if (types !== undefined && !types.includes(mediaType))
     throw mustBe(pathOf(at, "mediaType"), "one of an image's", mediaType);

@@ -1,7 +1,7 @@
 /** An image comes from a registry into the store. */
 import type { Context } from "../commands/context.ts";
 import { Failure } from "../sys/failure.ts";
-import { findCredentials, parseCredentials } from "./auth-file.ts";
+import { accessRegistry, type Access } from "./access.ts";
 import { hexOf, type Digest } from "./digest.ts";
 import { needsOf, storeImage, type Loaded } from "./load.ts";
 import { isIndex, parseIndex, type Entry } from "./manifest.ts";
@@ -11,21 +11,17 @@ import { noRoomForPull } from "./room.ts";
 import { SILENT, type PullView } from "./pull-view.ts";
 import { canonical, familiar, parseReference, type Reference } from "./reference.ts";
 import { endpointsOf, otherMeaning, readRegistriesConf, type Endpoint } from "./registries-conf.ts";
-import { Registry, type Document } from "./registry.ts";
+import type { Document, Registry } from "./registry.ts";
 import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
+import { notePlaces, type BlobPlace } from "./places.ts";
 import { isThere, layerPath, lockStore, makeStore, type Store } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
 import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
 
-export interface PullOptions {
+export interface PullOptions extends Access {
   /** The machine's where it is not given; "all" for every one that the image is for. */
   readonly platform: Platform | "all" | undefined;
-  /** USER:PASSWORD. */
-  readonly creds?: string | undefined;
-  readonly authFile?: string | undefined;
-  readonly certDir?: string | undefined;
-  readonly verify: boolean;
   readonly view?: PullView | undefined;
 }
 
@@ -35,6 +31,7 @@ const THREADS = 3;
 /** What was found in a registry, and where. */
 interface Remote {
   readonly registry: Registry;
+  readonly endpoint: Endpoint;
   /** Of what the reference leads to: the index, if there is one. */
   readonly digest: Digest;
   readonly images: readonly Found[];
@@ -74,10 +71,8 @@ function findRemote(context: Context, worker: Worker, wanted: Wanted): Remote {
 }
 
 function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { reference, options }: Wanted): Remote {
-  const { creds, authFile, certDir, verify, platform } = options;
-  // A mirror has credentials of its own, under its own name.
-  const credentials = creds === undefined ? findCredentials(context, endpoint, authFile) : parseCredentials(creds);
-  const registry = new Registry(context, worker, endpoint, { credentials, certDir, verify });
+  const { platform } = options;
+  const registry = accessRegistry(context, worker, endpoint, { access: options });
   const { digest, tag } = reference;
   const document = digest === undefined ? registry.document(tag ?? "") : registry.document(digest, { digest });
   const machine = asMachine(context.sys.uname().machine);
@@ -87,7 +82,7 @@ function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { refe
   };
   const images = readImages(registry, document, choose, 0);
   if (typeof platform === "object") checkPlatform(images[0], platform);
-  return { registry, digest: document.digest, images };
+  return { registry, endpoint, digest: document.digest, images };
 }
 
 /** What BuildKit adds to an image about its making is no image. */
@@ -159,6 +154,7 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
     const loaded = images.flatMap((image, at) =>
       storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
     );
+    notePlaces(store, placesIn(remote));
     withdraw(store, pulling, name);
     return loaded;
   } catch (error) {
@@ -166,6 +162,20 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
     if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) withdraw(store, pulling, undefined);
     throw error instanceof Failure ? new Failure(`cannot pull ${familiar(reference)}: ${error.message}`) : error;
   }
+}
+
+/** A push to the same registry need not send what came from there. */
+function placesIn({ endpoint, images }: Remote): Map<Digest, BlobPlace> {
+  const { registry, path: repository } = endpoint;
+  const layers = images.flatMap(({ layers: own, mediaTypes }) =>
+    own.map((layer, at) => ({ ...layer, mediaType: mediaTypes[at] ?? "" })),
+  );
+  return new Map(
+    layers.map(({ diffId, digest, size = 0, mediaType }) => [
+      diffId as Digest,
+      { registry, repository, digest: digest as Digest, size, mediaType },
+    ]),
+  );
 }
 
 /** Kinds of failures that the same request may not meet again. */

@@ -157,6 +157,11 @@ export function endpointsOf({ registries }: RegistriesConf, reference: Reference
   });
 }
 
+/** The one place that a repository is pushed to: no mirror. Throws a Failure where it is blocked. */
+export function homeOf(conf: RegistriesConf, reference: Reference): Endpoint {
+  return endpointsOf(conf, reference).at(-1) as Endpoint; // The mirrors stand before it.
+}
+
 /** Whether the names begin alike, part by part; "*.example.com" stands for the hosts below. */
 function isPrefix(prefix: string, { registry, path, tag, digest }: Reference): boolean {
   if (prefix.startsWith("*.")) return registry.endsWith(prefix.slice(1));

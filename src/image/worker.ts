@@ -7,6 +7,7 @@ import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
+import type { GatherOrder, PushedBlob, PushOrder } from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 
@@ -26,7 +27,7 @@ export interface LayerOrder {
 }
 
 /** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
-interface FromSource {
+export interface FromSource {
   readonly source: Source;
   readonly scratch: string;
 }
@@ -100,6 +101,9 @@ export interface Requests {
     in: { network: Network; ask: PullOrder };
     out: { readonly layers: readonly { readonly existed: boolean; readonly resumed: number }[] };
   };
+  digest: { in: { text: string }; out: { readonly digest: string; readonly size: number } };
+  gather: { in: { ask: GatherOrder }; out: object };
+  push: { in: { network: Network; ask: PushOrder }; out: { readonly blobs: readonly PushedBlob[] } };
   toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }
 

@@ -19,7 +19,7 @@ test("two pulls at once bring each byte once", NEEDS, async (box) => {
   using registry = await DockerRegistry.start(box);
   const layers = await oddLayers();
   registry.push(store, layers);
-  const proxy = cutting(registry.host, 0, 0).listen(0, "127.0.0.1");
+  const proxy = cutting(registry.host, { limit: 0, times: 0 }).listen(0, "127.0.0.1");
   await once(proxy, "listening");
   const name = `localhost:${(proxy.address() as AddressInfo).port}/x:1`;
   for (const { status, stderr } of await Promise.all([1, 2].map(() => pull(store, ["-q", name]))))
@@ -34,7 +34,7 @@ test("a layer comes over a line that breaks again and again", NEEDS, async (box)
   const store = new Store(box);
   using registry = await DockerRegistry.start(box);
   registry.push(store, await oddLayers());
-  const proxy = cutting(registry.host, 700_000, 4).listen(0, "127.0.0.1");
+  const proxy = cutting(registry.host, { limit: 700_000, times: 4 }).listen(0, "127.0.0.1");
   await once(proxy, "listening");
   const host = `localhost:${(proxy.address() as AddressInfo).port}`;
   const { status, stderr } = await pull(store, [`${host}/x:1`]);

@@ -27,12 +27,12 @@ export class DockerRegistry implements Disposable {
     this.#child = child;
   }
 
-  /** `more` continues the configuration's `http:` table, and what comes after it. */
-  static async start(box: Box, more = ""): Promise<DockerRegistry> {
+  /** `more` continues the configuration's `http:` table, and what comes after it; `name` tells it from others of the box. */
+  static async start(box: Box, more = "", name = "registry"): Promise<DockerRegistry> {
     const port = await freePort();
-    const storage = `storage: {filesystem: {rootdirectory: "${box.file("registry")}"}}`;
+    const storage = `storage: {filesystem: {rootdirectory: "${box.file(name)}"}}`;
     const conf = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n${storage}\nhttp:\n  addr: 127.0.0.1:${port}\n${more}`;
-    const child = spawn("docker-registry", ["serve", box.file("registry.yml", conf)], { stdio: "ignore" });
+    const child = spawn("docker-registry", ["serve", box.file(`${name}.yml`, conf)], { stdio: "ignore" });
     const registry = new DockerRegistry(port, child);
     await eventually(() => listens(port), "docker-registry listens");
     return registry;
@@ -61,7 +61,7 @@ function listens(port: number): boolean {
   return spawnSync("bash", ["-c", `: </dev/tcp/127.0.0.1/${port}`], { timeout: 1000, stdio: "ignore" }).status === 0;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
@@ -69,8 +69,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A proxy that passes connections on, and cuts those that have carried `limit` bytes, so many times. */
-export function cutting(target: string, limit: number, times: number): Server & { cuts: number; carried: number } {
+/** Passes connections on, and cuts those that have carried `limit` bytes in this direction, so many times. */
+export function cutting(
+  target: string,
+  { limit, times, direction = "down" }: { limit: number; times: number; direction?: "up" | "down" },
+): Server & { cuts: number; carried: number } {
   const port = Number(target.split(":")[1]);
   const server = Object.assign(createServer(), { cuts: 0, carried: 0 });
   server.on("connection", (socket) => {
@@ -78,11 +81,12 @@ export function cutting(target: string, limit: number, times: number): Server & 
     let carried = 0;
     for (const end of [socket, upstream])
       end.on("error", () => undefined).on("close", () => [socket, upstream].map((each) => each.destroy()));
-    socket.pipe(upstream);
-    upstream.on("data", (bytes: Buffer) => {
+    const [source, sink] = direction === "down" ? [upstream, socket] : [socket, upstream];
+    sink.pipe(source);
+    source.on("data", (bytes: Buffer) => {
       carried += bytes.length;
       server.carried += bytes.length;
-      socket.write(bytes);
+      sink.write(bytes);
       if (carried < limit || server.cuts >= times) return;
       server.cuts += 1;
       socket.destroy();

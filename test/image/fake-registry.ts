@@ -29,6 +29,10 @@ export class FakeRegistry implements AsyncDisposable {
   readonly asked: { readonly line: string; readonly headers: IncomingMessage["headers"] }[] = [];
   /** Bytes of blobs that went out. */
   sent = 0;
+  /** Bytes of blobs that came in. */
+  received = 0;
+  /** What has come in of uploads. */
+  readonly uploads = new Map<string, Buffer>();
   lie: Lie = () => false;
   readonly #server;
   readonly #sockets = new Set<Socket>();
@@ -97,10 +101,66 @@ export class FakeRegistry implements AsyncDisposable {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     this.asked.push({ line: `${request.method ?? ""} ${request.url ?? ""}`, headers: request.headers });
     if (this.lie(request, response)) return;
-    const [kind = "", name = ""] = (request.url ?? "").split("/").slice(-2);
-    if (kind === "manifests") this.#sendManifest(name, response);
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
+    const [kind = "", name = ""] = pathname.split("/").slice(-2);
+    if (pathname.includes("/blobs/uploads/")) void this.#takeBlob(name, searchParams, request, response);
+    else if (kind === "manifests") void this.#answerManifest(name, request, response);
     else if (kind === "blobs") this.#sendBlob(name, request, response);
     else response.writeHead(request.url === "/v2/" ? 200 : 404).end();
+  }
+
+  /** POST begins an upload, PUT adds what is left, GET says how much there is. */
+  async #takeBlob(
+    id: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (request.method === "POST") {
+      const made = String(this.asked.length);
+      this.uploads.set(made, Buffer.alloc(0));
+      response.writeHead(202, { location: `/v2/x/blobs/uploads/${made}` }).end();
+      return;
+    }
+    const before = this.uploads.get(id);
+    if (before === undefined || request.method === "GET") {
+      const range = { range: `0-${Math.max(0, (before?.length ?? 0) - 1)}` };
+      response.writeHead(before === undefined ? 404 : 204, range).end();
+      return;
+    }
+    const body = await this.take(request, id);
+    const digest = query.get("digest") ?? "";
+    const isRight = sha256(body) === digest;
+    if (isRight) this.blobs.set(digest, body);
+    response.writeHead(isRight ? 201 : 400).end();
+  }
+
+  /** Adds what comes to an upload, also where it ends early; gives all of it. */
+  async take(request: IncomingMessage, id: string, limit = Infinity): Promise<Buffer> {
+    try {
+      for await (const piece of request) {
+        this.received += (piece as Buffer).length;
+        this.uploads.set(id, Buffer.concat([this.uploads.get(id) ?? Buffer.alloc(0), piece as Buffer]));
+        if ((this.uploads.get(id)?.length ?? 0) >= limit) break;
+      }
+    } catch {
+      // The other side has gone.
+    }
+    return this.uploads.get(id) ?? Buffer.alloc(0);
+  }
+
+  async #answerManifest(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "PUT") {
+      this.#sendManifest(name, response);
+      return;
+    }
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const body = Buffer.concat(pieces);
+    const entry = { type: request.headers["content-type"] ?? "", body };
+    this.manifests.set(name, entry);
+    this.manifests.set(sha256(body), entry);
+    response.writeHead(201, { "docker-content-digest": sha256(body) }).end();
   }
 
   #sendManifest(name: string, response: ServerResponse): void {

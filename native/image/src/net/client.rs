@@ -4,16 +4,19 @@ use super::location::{follow, same_origin};
 use super::{Network, proxy, trust};
 use crate::error::{Error, Kind, Result};
 use crate::name::show;
-use std::io;
+use std::io::{self, Read};
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, LOCATION};
 use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body, SendBody};
 
 /// What distribution's own client follows, and browsers about twice.
 const MOST_REDIRECTS: usize = 10;
 /// A name, a connection, an answer's head, and any piece of its body: each takes no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whoever has got a large blob hashes it, and may copy it to another store, before the answer to its last byte.
+const PATIENCE_AFTER_BLOB: Duration = Duration::from_mins(10);
 
 /// Who asks.
 pub struct Client {
@@ -90,23 +93,31 @@ impl Client {
         Err(Error::hostile(message))
     }
 
+    /// Asks once, with the bytes of `body`, and follows nothing: what writes is not sent anywhere else.
+    pub fn send(&self, ask: &Ask, body: &mut dyn Read) -> Result<Response<Body>> {
+        let request = request(ask, &ask.uri, ask.authorization.as_deref())?;
+        let request = request.body(SendBody::from_reader(body)).map_err(|error| wrong(ask, &error))?;
+        let agent = self.agent(&ask.uri);
+        let request = agent.configure_request(request).timeout_recv_response(Some(PATIENCE_AFTER_BLOB)).build();
+        agent.run(request).map_err(|error| explain(&error, &ask.uri).within(about(ask)))
+    }
+
     fn ask_once(&self, ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<Response<Body>> {
-        let mut request = Request::builder().method(ask.method.as_str()).uri(at.clone());
-        for (name, value) in &ask.headers {
-            request = request.header(header_name(name)?, header_value(value)?);
+        let request = request(ask, at, authorization)?;
+        match &ask.body {
+            None => self.run(ask, at, request.body(())),
+            Some(body) => self.run(ask, at, request.body(body.clone())),
         }
-        if let Some(authorization) = authorization {
-            let mut value = header_value(authorization)?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        let wrong = |error: ureq::http::Error| Error::format(format!("{}: {error}", about(ask)));
-        let agent = self.agent(at);
-        let answer = match &ask.body {
-            None => agent.run(request.body(()).map_err(wrong)?),
-            Some(body) => agent.run(request.body(body.clone()).map_err(wrong)?),
-        };
-        answer.map_err(|error| explain(&error, at).within(about(ask)))
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        ask: &Ask,
+        at: &Uri,
+        request: ureq::http::Result<Request<B>>,
+    ) -> Result<Response<Body>> {
+        let request = request.map_err(|error| wrong(ask, &error))?;
+        self.agent(at).run(request).map_err(|error| explain(&error, at).within(about(ask)))
     }
 
     fn agent(&self, uri: &Uri) -> &Agent {
@@ -114,6 +125,23 @@ impl Client {
         let through = proxy.and_then(|proxy| self.through.iter().find(|(text, _)| text == proxy));
         through.map_or(&self.direct, |(_, agent)| agent)
     }
+}
+
+fn request(ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<ureq::http::request::Builder> {
+    let mut request = Request::builder().method(ask.method.as_str()).uri(at.clone());
+    for (name, value) in &ask.headers {
+        request = request.header(header_name(name)?, header_value(value)?);
+    }
+    if let Some(authorization) = authorization {
+        let mut value = header_value(authorization)?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+fn wrong(ask: &Ask, error: &ureq::http::Error) -> Error {
+    Error::format(format!("{}: {error}", about(ask)))
 }
 
 /// What a failure to do it is said of; queries may hold signatures.

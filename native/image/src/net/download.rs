@@ -3,6 +3,7 @@
 
 use super::client::{Ask, Client, about, explain};
 use super::fetch::{self, asked_pause, is_busy};
+use super::patience::Patience;
 use super::spool::Spool;
 use crate::error::{Error, Kind, Result};
 use crate::stream::blob::Supply;
@@ -11,15 +12,9 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
-use std::time::Duration;
 use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName};
 use ureq::http::{Response, Uri};
 use ureq::{Body, BodyReader};
-
-/// Failures in a row without a byte in between, and in all.
-const MOST_IN_A_ROW: u32 = 5;
-const MOST_IN_ALL: u32 = 50;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// What a token is got anew with when the old one has expired in the middle of a blob: the request that got it.
 #[derive(Debug, Deserialize)]
@@ -45,8 +40,7 @@ pub struct Download {
     size: u64,
     spool: Arc<Mutex<Spool>>,
     body: Option<BodyReader<'static>>,
-    in_a_row: u32,
-    in_all: u32,
+    patience: Patience,
     told: Box<dyn Fn(&str) + Send>,
 }
 
@@ -59,7 +53,7 @@ impl Download {
         spool: Arc<Mutex<Spool>>,
         told: Box<dyn Fn(&str) + Send>,
     ) -> Self {
-        Self { session, uri, size, spool, body: None, in_a_row: 0, in_all: 0, told }
+        Self { session, uri, size, spool, body: None, patience: Patience::default(), told }
     }
 
     fn receive(&mut self, room: &mut [u8], at: u64) -> Result<usize> {
@@ -105,16 +99,10 @@ impl Download {
 
     fn authorized(&self, at: u64) -> Result<(Response<Body>, Ask)> {
         let headers = if at > 0 { vec![("Range".to_owned(), format!("bytes={at}-"))] } else { Vec::new() };
-        for last in [false, true] {
-            let (authorization, age) = self.session.authorization();
-            let method = "GET".to_owned();
-            let ask = Ask { method, uri: self.uri.clone(), headers: headers.clone(), authorization, body: None };
-            let response = self.session.client.ask(&ask)?;
-            if response.status().as_u16() != 401 || last || !self.session.renew(age)? {
-                return Ok((response, ask));
-            }
-        }
-        Err(Error::io("unreachable"))
+        let ask = Ask { method: "GET".to_owned(), uri: self.uri.clone(), headers, authorization: None, body: None };
+        let response =
+            self.session.authorized(|authorization| self.session.client.ask(&Ask { authorization, ..ask.clone() }))?;
+        Ok((response, ask))
     }
 
     /// RFC 9110, 14.4: `bytes FIRST-LAST/SIZE`.
@@ -141,24 +129,6 @@ impl Download {
             }
         }
     }
-
-    /// Whether it is tried again; sleeps until then.
-    fn patient(&mut self, error: &Error) -> bool {
-        self.body = None;
-        self.in_a_row += 1;
-        self.in_all += 1;
-        if error.kind != Kind::Network || self.in_a_row > MOST_IN_A_ROW || self.in_all > MOST_IN_ALL {
-            return false;
-        }
-        (self.told)(&error.message);
-        let mut left = FIRST_PAUSE * 2_u32.pow(self.in_a_row - 1);
-        while !left.is_zero() && !self.session.stop.load(Ordering::Relaxed) {
-            let step = left.min(Duration::from_millis(100));
-            sleep(step);
-            left -= step;
-        }
-        true
-    }
 }
 
 impl Supply for Download {
@@ -182,14 +152,15 @@ impl Supply for Download {
                     let mut spool = self.spool.lock().map_err(|_| Error::io("a thread ended early"))?;
                     spool.append(room.get(..count).unwrap_or_default())?;
                     drop(spool);
-                    self.in_a_row = 0;
+                    self.patience.moved();
                     if at + count as u64 == self.size {
                         self.check_end()?;
                     }
                     return Ok(count);
                 }
                 Err(error) => {
-                    if !self.patient(&error) {
+                    self.body = None;
+                    if !self.patience.again(&error, &*self.told, &self.session.stop) {
                         return Err(error);
                     }
                 }
@@ -199,6 +170,16 @@ impl Supply for Download {
 }
 
 impl Session {
+    /// What `ask` gets for the authorization; asked once more where that has expired and there is a new one.
+    pub fn authorized(&self, ask: impl Fn(Option<String>) -> Result<Response<Body>>) -> Result<Response<Body>> {
+        let (authorization, age) = self.authorization();
+        let response = ask(authorization)?;
+        if response.status().as_u16() == 401 && self.renew(age)? {
+            return ask(self.authorization().0);
+        }
+        Ok(response)
+    }
+
     fn authorization(&self) -> (Option<String>, u32) {
         self.authorization.lock().map(|held| held.clone()).unwrap_or_default()
     }

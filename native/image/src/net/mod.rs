@@ -3,11 +3,17 @@
 pub mod client;
 mod download;
 pub mod fetch;
+pub mod gather;
 mod location;
+mod origin;
+mod patience;
 mod proxy;
 pub mod pull;
+pub mod push;
 mod spool;
+mod together;
 mod trust;
+mod upload;
 
 use serde::Deserialize;
 

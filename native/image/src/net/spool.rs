@@ -5,6 +5,7 @@ use crate::error::{Context, Result};
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, ftruncate, open, statat, unlinkat};
 use rustix::io::Errno;
 use std::fs::File;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 
 /// A locked file of arrived bytes.
@@ -32,6 +33,12 @@ impl Spool {
                 return Ok(Some(Self { file: File::from(opened), path: path.to_owned(), length }));
             }
         }
+    }
+
+    /// A file without a name in this directory.
+    pub fn unnamed(directory: &str) -> Result<Self> {
+        let file = File::from(unnamed(directory)?);
+        Ok(Self { file, path: format!("a file in {directory}"), length: 0 })
     }
 
     /// How many bytes have arrived.
@@ -63,4 +70,10 @@ impl Spool {
         // What cannot be removed is swept.
         let _ = unlinkat(CWD, &self.path, AtFlags::empty());
     }
+}
+
+/// A file that nobody else sees, and that goes with whoever has it open.
+pub fn unnamed(directory: &str) -> Result<OwnedFd> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    open(directory, flags, Mode::RUSR | Mode::WUSR).doing(|| format!("Cannot create a file in {directory}"))
 }
