@@ -4,15 +4,24 @@ import type { Command, Flag } from "./table.ts";
 const FORMAT: Flag = { name: "format", short: "f", value: "FORMAT", help: "table or json" };
 const QUIET: Flag = { name: "quiet", short: "q", help: "only ids" };
 
+const SILENTLY: Flag = { name: "quiet", short: "q", help: "say nothing before the end" };
+const PROGRESS: Flag = {
+  name: "progress",
+  value: "KIND",
+  help: "auto, plain or json (default: auto, bars on a terminal)",
+};
+
 /** `image load`, `image ls` and so on. */
 export const IMAGE_COMMANDS: readonly Command[] = [
   {
     name: "image load",
     summary: "load an image from a layout directory or an archive",
-    operands: "SOURCE",
+    operands: "[SOURCE]",
     flags: [
+      { name: "input", short: "i", value: "FILE", help: "the same as SOURCE (default: standard input)" },
       { name: "name", value: "NAME", help: "what the image will be called (default: as the source calls it)" },
-      { name: "progress", help: "tell on standard error how far each layer is, and which one is waited for" },
+      SILENTLY,
+      PROGRESS,
     ],
     module: "commands-image-load",
   },
@@ -27,8 +36,8 @@ export const IMAGE_COMMANDS: readonly Command[] = [
         help: "for this machine, as in linux/arm64/v8 (default: the one it runs on)",
       },
       { name: "all-platforms", help: "for all machines that there are images for" },
-      { name: "quiet", short: "q", help: "say nothing before the end" },
-      { name: "progress", value: "KIND", help: "auto, plain or json (default: auto, bars on a terminal)" },
+      SILENTLY,
+      PROGRESS,
       { name: "creds", value: "USER:PASS", help: "who asks (default: as docker's and podman's files say)" },
       { name: "authfile", value: "FILE", help: "read credentials from this file only" },
       { name: "tls-verify", help: "=false: the registry need not prove who it is, and may speak plain HTTP" },
@@ -40,14 +49,19 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     name: "image ls",
     summary: "list the images in the store",
     operands: "",
-    flags: [FORMAT, QUIET, { name: "tree", help: "who has which layer, and what sharing saves" }],
+    flags: [
+      FORMAT,
+      QUIET,
+      { name: "digests", help: "also the digests that their names lead to" },
+      { name: "tree", help: "who has which layer, and what sharing saves" },
+    ],
     module: "commands-image-ls",
   },
   {
     name: "image inspect",
     summary: "show all about images, as JSON",
     operands: "IMAGE...",
-    flags: [],
+    flags: [{ name: "platform", value: "PLATFORM", help: "of several images of a name the one for this machine" }],
     module: "commands-image-inspect",
   },
   {

@@ -37,6 +37,8 @@ export class Registry {
   readonly #worker: Worker;
   readonly #options: RegistryOptions;
   readonly #place: Pick<Url, "host" | "port">;
+  /** As people write it: "localhost:5000/team/app", "docker.io/library/busybox". */
+  readonly #name: string;
   /** Whether it may be asked in the open (CVE-2014-5277): where the user has said so, or the wire does not leave this machine. */
   readonly #mayBePlain: boolean;
   #scheme: "https" | "http" | undefined;
@@ -47,6 +49,7 @@ export class Registry {
     const place = parseAuthority(name, 0);
     if (place === undefined) throw new Failure(`${quote(name)} cannot be a registry`);
     this.#place = place;
+    this.#name = `${endpoint.registry}/${endpoint.path}`;
     this.#context = context;
     this.#worker = worker;
     this.#options = options;
@@ -104,6 +107,7 @@ export class Registry {
       url: { scheme: this.#scheme ?? "https", ...this.#place },
       network: this.network,
       repository: this.repository,
+      name: this.#name,
       credentials: this.#options.credentials,
       certDir: this.#options.certDir,
     });
@@ -150,25 +154,42 @@ export class Registry {
 
   /** What the registry says is quoted, and never more than a line of it. */
   #refused(path: string, { status, text }: Answer): Failure {
-    const where = `${this.#place.host}/${this.repository}`;
+    const where = this.#name;
     const what = path.startsWith("manifests/") ? path.slice("manifests/".length) : path;
+    const { code, message } = errorIn(text);
+    if (status === 404 && code === "NAME_UNKNOWN") return new Failure(`there is no repository ${where}`);
     if (status === 404) return new Failure(`there is no ${what} in ${where}`);
     if (status === 401 || status === 403) {
       const who =
         this.#options.credentials === undefined
-          ? "without a name and password (--creds, --authfile)"
-          : "with these credentials";
+          ? "without a name and password (--creds, --authfile): they are needed, or there is no such repository"
+          : "with these credentials: they are not enough, or there is no such repository";
       return new Failure(`${where} does not give ${what} ${who}`);
     }
-    return new Failure(`${where} answers ${status} to the request for ${what}${reasonIn(text)}`);
+    const meaning = MEANINGS.get(status);
+    const answer = `${status}${meaning === undefined ? "" : ` (${meaning})`}`;
+    return new Failure(`${where} answers ${answer} to the request for ${what}${message}`);
   }
 }
+
+/** What a status means where its number says little: RFC 9110, 15, and RFC 6585, 4. */
+const MEANINGS: ReadonlyMap<number, string> = new Map([
+  [429, "too many requests: who has an account there may make more, with --creds or --authfile"],
+  [500, "an error of its own"],
+  [502, "what is behind it is down"],
+  [503, "it is overloaded or down"],
+  [504, "what is behind it is silent"],
+]);
 
 /** The type in Content-Type, which says as what the text is to be read: CVE-2021-41190. */
 function typeOf(answer: Answer): string {
   const header = headerOf(answer, "content-type") ?? "";
   const type = (header.split(";")[0] ?? "").trim().toLowerCase();
   if (DOCUMENT_TYPES.includes(type)) return type;
+  if (type === "text/html")
+    throw new Failure(
+      'what the registry sends as a manifest is of type "text/html": it is a web site, and no registry',
+    );
   const said = type === "" ? "has no Content-Type" : `is of type ${quote(type)}`;
   throw new Failure(
     `what the registry sends as a manifest ${said}: it must be one of an image, and of the second schema`,
@@ -193,13 +214,17 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return headers.findLast(([key]) => key === name)?.[1];
 }
 
-/** The first message of the distribution specification's errors. */
-function reasonIn(text: string): string {
+/** The first of the distribution specification's errors: its code, and its message, ready to stand behind a sentence. */
+function errorIn(text: string): { readonly code: string; readonly message: string } {
+  const none = { code: "", message: "" };
   try {
-    const { errors } = JSON.parse(text) as { errors?: readonly { message?: unknown }[] };
-    const message = errors?.[0]?.message;
-    return typeof message === "string" && message !== "" ? `: ${quote(message)}` : "";
+    const { errors } = JSON.parse(text) as { errors?: readonly { code?: unknown; message?: unknown }[] };
+    const { code, message } = errors?.[0] ?? none;
+    return {
+      code: typeof code === "string" ? code : "",
+      message: typeof message === "string" && message !== "" ? `: ${quote(message)}` : "",
+    };
   } catch {
-    return "";
+    return none;
   }
 }

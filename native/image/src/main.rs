@@ -114,6 +114,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         }
         Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
         Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
+        Request::Weigh { network, ask } => told(net::weigh::run(clients.of(&network)?, ask, reporter)?),
         Request::Toml { text } => {
             let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
                 let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

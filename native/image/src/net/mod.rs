@@ -4,10 +4,13 @@ pub mod client;
 mod download;
 pub mod fetch;
 mod location;
+mod lock;
 mod proxy;
 pub mod pull;
 mod spool;
+mod tls;
 mod trust;
+pub mod weigh;
 
 use serde::Deserialize;
 
