@@ -47,7 +47,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
     help: "make the container from an image: a name in the store, or oci:DIR, oci-archive:FILE, docker-archive:FILE",
   },
   { name: "pull", value: "WHEN", help: "pull the image: never, missing (default) or always" },
-  { name: "platform", value: "OS/ARCH", help: "refuse an image that is for another platform" },
+  { name: "platform", value: "OS/ARCH", help: "the image for this platform, and no other" },
   { name: "name", value: "ID", help: "its id" },
   { name: "cidfile", value: "FILE", help: "write its id to this new file" },
   { name: "interactive", short: "i", help: "pass standard input on (without it there is nothing to read)" },

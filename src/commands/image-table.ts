@@ -16,16 +16,24 @@ export const ACCESS_FLAGS: readonly Flag[] = [
 function sided(side: string, whose: string): Flag[] {
   return ACCESS_FLAGS.map((flag) => ({ ...flag, name: `${side}${flag.name}`, help: `${whose}: ${flag.help}` }));
 }
+const SILENTLY: Flag = { name: "quiet", short: "q", help: "say nothing before the end" };
+const PROGRESS: Flag = {
+  name: "progress",
+  value: "KIND",
+  help: "auto, plain or json (default: auto, bars on a terminal)",
+};
 
 /** `image load`, `image ls` and so on. */
 export const IMAGE_COMMANDS: readonly Command[] = [
   {
     name: "image load",
     summary: "load an image from a layout directory or an archive",
-    operands: "SOURCE",
+    operands: "[SOURCE]",
     flags: [
+      { name: "input", short: "i", value: "FILE", help: "the same as SOURCE (default: standard input)" },
       { name: "name", value: "NAME", help: "what the image will be called (default: as the source calls it)" },
-      { name: "progress", help: "tell on standard error how far each layer is, and which one is waited for" },
+      SILENTLY,
+      PROGRESS,
     ],
     module: "commands-image-load",
   },
@@ -40,8 +48,8 @@ export const IMAGE_COMMANDS: readonly Command[] = [
         help: "for this machine, as in linux/arm64/v8 (default: the one it runs on)",
       },
       { name: "all-platforms", help: "for all machines that there are images for" },
-      { name: "quiet", short: "q", help: "say nothing before the end" },
-      { name: "progress", value: "KIND", help: "auto, plain or json (default: auto, bars on a terminal)" },
+      SILENTLY,
+      PROGRESS,
       ...ACCESS_FLAGS,
     ],
     module: "commands-image-pull",
@@ -88,14 +96,19 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     name: "image ls",
     summary: "list the images in the store",
     operands: "",
-    flags: [FORMAT, QUIET, { name: "tree", help: "who has which layer, and what sharing saves" }],
+    flags: [
+      FORMAT,
+      QUIET,
+      { name: "digests", help: "also the digests that their names lead to" },
+      { name: "tree", help: "who has which layer, and what sharing saves" },
+    ],
     module: "commands-image-ls",
   },
   {
     name: "image inspect",
     summary: "show all about images, as JSON",
     operands: "IMAGE...",
-    flags: [],
+    flags: [{ name: "platform", value: "PLATFORM", help: "of several images of a name the one for this machine" }],
     module: "commands-image-inspect",
   },
   {

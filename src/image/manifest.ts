@@ -55,6 +55,20 @@ const LAYER_TYPES = [
   `${DOCKER}image.rootfs.foreign.diff.tar.gzip`,
 ];
 
+/** What registries hold besides images, by the beginning of its configuration's type, or of its own. */
+const ARTIFACTS: readonly (readonly [type: string, words: string])[] = [
+  ["application/vnd.cncf.helm.", "a Helm chart"],
+  ["application/vnd.docker.plugin.", "a plugin of docker"],
+  ["application/vnd.docker.ai.model.", "a model of docker's"],
+  ["application/vnd.cncf.model.", "a model"],
+  ["application/vnd.wasm.", "a WebAssembly module"],
+  ["application/vnd.dev.cosign.", "a signature"],
+  ["application/vnd.dev.sigstore.", "a signature"],
+  ["application/vnd.in-toto", "an attestation"],
+  ["application/vnd.sylabs.sif.", "an image of Singularity"],
+  ["application/vnd.cncf.flux.", "an artifact of Flux"],
+];
+
 /** The annotations by which a layout names its images: annotations.md, and containerd's for the whole name. */
 export const REF_NAME = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME = "io.containerd.image.name";
@@ -105,6 +119,8 @@ export function parseManifest(text: string, mediaType: string): Manifest {
     checkKind(manifest, MANIFEST_TYPES, mediaType, ["manifests", "fsLayers"]);
     const config = objectIn(manifest, "config", "");
     if (config === undefined) throw new SpecError("config", "is required");
+    const artifact = stringIn(manifest, "artifactType", "");
+    refuseArtifact("config.mediaType", stringIn(config, "mediaType", "config"), artifact);
     checkCount(manifest, "layers", MOST_LAYERS);
     return {
       config: parseDescriptor(config, "config", CONFIG_TYPES),
@@ -132,6 +148,17 @@ export function typeOfManifest(text: string): string {
   const { mediaType, manifests } = JSON.parse(text) as { mediaType?: unknown; manifests?: unknown };
   if (typeof mediaType === "string" && mediaType !== "") return mediaType;
   return manifests === undefined ? `${OCI}manifest.v1+json` : INDEX_TYPE;
+}
+
+/** Throws a SpecError for what is no image at all, and says what it is. */
+function refuseArtifact(at: string, type: string, artifactType: string): void {
+  if (CONFIG_TYPES.includes(type) || type === "") return;
+  const shown = artifactType === "" ? type : artifactType;
+  const [, words] = ARTIFACTS.find(([front]) => shown.startsWith(front)) ?? [];
+  throw new SpecError(
+    at,
+    `must be one of an image's: this is ${words ?? "something else"}, of type ${JSON.stringify(shown)}`,
+  );
 }
 
 /** The images of docker save's manifest.json, an array. Throws a SpecError. */

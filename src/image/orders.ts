@@ -1,6 +1,6 @@
 /** What the worker is told of blobs that go somewhere: native/image/src/net/push.rs and gather.rs. */
 import type { Network } from "./network.ts";
-import type { FetchOrder, FromSource } from "./worker.ts";
+import type { FromSource, Renewal } from "./worker.ts";
 
 /** Where the bytes of a blob come from that is to be sent. */
 export type Origin =
@@ -11,7 +11,7 @@ export type Origin =
       readonly network: Network;
       readonly url: string;
       readonly authorization?: string;
-      readonly renewal?: FetchOrder;
+      readonly renewal?: Renewal;
       readonly scratch: string;
     };
 
@@ -30,7 +30,7 @@ export interface BlobOrder {
 export interface PushOrder {
   readonly base: string;
   readonly authorization?: string;
-  readonly renewal?: FetchOrder;
+  readonly renewal?: Renewal;
   readonly threads: number;
   readonly blobs: readonly BlobOrder[];
 }

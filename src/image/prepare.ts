@@ -18,7 +18,7 @@ import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
 import { obtainImage, parsePullPolicy, type Obtained } from "./obtain.ts";
 import { parseOptions, type Options } from "./flags/options.ts";
-import { asMachine, checkPlatform, nameOf, runsOn } from "./platform.ts";
+import { asMachine, checkPlatform, nameOf, parsePlatform, runsOn } from "./platform.ts";
 import { parseProfile } from "./seccomp-profile.ts";
 import type { Store } from "./store.ts";
 import { toConfig } from "./to-config.ts";
@@ -50,11 +50,15 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
-  const image = obtainImage(context, store, option(parsed, "image") ?? "", parsePullPolicy(option(parsed, "pull")));
+  const wanted = option(parsed, "platform");
+  const image = obtainImage(context, store, option(parsed, "image") ?? "", {
+    policy: parsePullPolicy(option(parsed, "pull")),
+    platform: wanted === undefined ? undefined : parsePlatform(wanted),
+  });
   const { release, machine: word } = sys.uname();
   const machine = asMachine(word);
   const { platform, process } = image.config;
-  checkPlatform(platform, option(parsed, "platform"));
+  checkPlatform(platform, wanted);
   if (!runsOn(platform, machine)) log.warn(`the image is for ${nameOf(platform)}, and this machine is not`);
   const owned = newContainerPath(store);
   const overlay = overlayOf(store, image, owned);

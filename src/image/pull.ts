@@ -3,6 +3,7 @@ import type { Context } from "../commands/context.ts";
 import { Failure } from "../sys/failure.ts";
 import { accessRegistry, type Access } from "./access.ts";
 import { hexOf, type Digest } from "./digest.ts";
+import { lockPath } from "./layers.ts";
 import { needsOf, storeImage, type Loaded } from "./load.ts";
 import { isIndex, parseIndex, type Entry } from "./manifest.ts";
 import { asMachine, choosePlatform, chooseNamed, nameOf, type Platform } from "./platform.ts";
@@ -14,7 +15,19 @@ import { endpointsOf, otherMeaning, readRegistriesConf, type Endpoint } from "./
 import type { Document, Registry } from "./registry.ts";
 import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
 import { notePlaces, type BlobPlace } from "./places.ts";
-import { isThere, layerPath, lockStore, makeStore, type Store } from "./store.ts";
+import {
+  fileOf,
+  isThere,
+  layerPath,
+  listRecords,
+  lockStore,
+  makeStore,
+  readAllNamed,
+  removeRecord,
+  writeRecord,
+  type ImageRecord,
+  type Store,
+} from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
 import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
@@ -32,8 +45,8 @@ const THREADS = 3;
 interface Remote {
   readonly registry: Registry;
   readonly endpoint: Endpoint;
-  /** Of what the reference leads to: the index, if there is one. */
-  readonly digest: Digest;
+  /** What the reference leads to: the index, if there is one. */
+  readonly document: Document;
   readonly images: readonly Found[];
 }
 
@@ -82,7 +95,7 @@ function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { refe
   };
   const images = readImages(registry, document, choose, 0);
   if (typeof platform === "object") checkPlatform(images[0], platform);
-  return { registry, endpoint, digest: document.digest, images };
+  return { registry, endpoint, document, images };
 }
 
 /** What BuildKit adds to an image about its making is no image. */
@@ -135,10 +148,15 @@ function bring(store: Store, worker: Worker, order: Order): Loaded[] {
 
 /** What it needs is not swept meanwhile. */
 function bringClaimed(store: Store, worker: Worker, { reference, remote, options }: Order): Loaded[] {
-  const { registry, images, digest } = remote;
+  const { registry, images, document } = remote;
+  const { digest } = document;
+  const index = isIndex(document) ? document : undefined;
   const name = nameIn(reference);
   const layers = [...new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer]))).values()];
-  using task = beginTask(store, images.map(needsOf));
+  using task = beginTask(
+    store,
+    images.map((image) => needsOf(image, index?.digest)),
+  );
   using pulling = begin(store, {
     name,
     layers: layers.map(({ diffId }) => hexOf(diffId as Digest)),
@@ -146,13 +164,22 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
   });
   const view = options.view ?? SILENT;
   const isHere = ({ diffId }: Found["layers"][number]): boolean => isThere(store, layerPath(store, diffId as Digest));
-  view.found({ name, digest, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
+  const known = readAllNamed(store, name);
+  const isKnown = ({ id }: Found): boolean => known.some((each) => each.id === id && each.index === index?.digest);
+  const isUpToDate = images.every(isKnown) && layers.every(isHere);
+  view.found({ name, digest, isUpToDate, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
   try {
     const missing = layers.filter((layer) => !isHere(layer));
     fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path });
-    const index = chosen(images, store);
-    const loaded = images.flatMap((image, at) =>
-      storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
+    const main = chosen(images, store);
+    const loaded = images.flatMap((image, at) => {
+      const platform = at === main ? undefined : nameOf(image.config.platform);
+      return storeImage(store, worker, { image, names: [name], task, index, platform });
+    });
+    leaveUnnamed(
+      store,
+      known,
+      loaded.map(({ record }) => record),
     );
     notePlaces(store, placesIn(remote));
     withdraw(store, pulling, name);
@@ -176,6 +203,15 @@ function placesIn({ endpoint, images }: Remote): Map<Digest, BlobPlace> {
       { registry, repository, digest: digest as Digest, size, mediaType },
     ]),
   );
+}
+
+/** What the name led to before and does not any more has no name now, as with docker: "image prune" removes it. */
+function leaveUnnamed(store: Store, before: readonly ImageRecord[], now: readonly ImageRecord[]): void {
+  using _lock = lockStore(store);
+  const files = new Set(now.map(fileOf));
+  for (const old of before) if (!files.has(fileOf(old))) removeRecord(store, old);
+  const named = new Set(listRecords(store).map(({ id }) => id));
+  for (const { name: _, platform: _platform, ...old } of before) if (!named.has(old.id)) writeRecord(store, old);
 }
 
 /** Kinds of failures that the same request may not meet again. */
@@ -238,6 +274,7 @@ function fetchLayers(
       diffId,
       dest: layerPath(store, diffId as Digest),
       spool: `${store.path}/downloads/${hexOf(digest as Digest)}`,
+      lock: lockPath(store, diffId as Digest),
     })),
   };
   const numbers = missing.map((layer) => layers.indexOf(layer));
@@ -247,10 +284,7 @@ function fetchLayers(
     );
   } catch (error) {
     if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
-    throw noRoomForPull(
-      store,
-      worker,
-      missing.reduce((sum, { size = 0 }) => sum + size, 0),
-    );
+    view.heard({ event: "note", layer: 0, what: "full", reason: "the disk is full: finding out how much is missing" });
+    throw noRoomForPull(store, worker, { network: registry.network, ask: order });
   }
 }

@@ -46,6 +46,8 @@ export class Registry {
   readonly #worker: Worker;
   readonly #options: RegistryOptions;
   readonly #place: Pick<Url, "host" | "port">;
+  /** As people write it: "localhost:5000/team/app", "docker.io/library/busybox". */
+  readonly #name: string;
   /** Whether it may be asked in the open (CVE-2014-5277): where the user has said so, or the wire does not leave this machine. */
   readonly #mayBePlain: boolean;
   #scheme: "https" | "http" | undefined;
@@ -56,6 +58,7 @@ export class Registry {
     const place = parseAuthority(name, 0);
     if (place === undefined) throw new Failure(`${quote(name)} cannot be a registry`);
     this.#place = place;
+    this.#name = endpoint.path === "" ? endpoint.registry : `${endpoint.registry}/${endpoint.path}`;
     this.#context = context;
     this.#worker = worker;
     this.#options = options;
@@ -95,7 +98,7 @@ export class Registry {
     if (status < 200 || status > 299) throw this.#refused(`manifest ${reference}`, status, answer.text);
     const said = headerOf(answer, "docker-content-digest");
     if (said !== undefined && said !== digest)
-      throw new Failure(`${this.#where()} has taken manifest ${digest} for ${quote(said)}`);
+      throw new Failure(`${this.#name} has taken manifest ${digest} for ${quote(said)}`);
   }
 
   /** A text that need not be there, "" where it is not; its type, and the header that says how it goes on. Throws a Failure. */
@@ -157,7 +160,7 @@ export class Registry {
     const own = this.repository === "" ? [] : [`repository:${this.repository}:${actions}`];
     const others = mountable.map((repository) => `repository:${repository}:pull`);
     const url = { scheme: this.#scheme ?? "https", ...this.#place } as const;
-    const asked = { url, network: this.network, credentials, certDir };
+    const asked = { url, name: this.#name, network: this.network, credentials, certDir };
     try {
       return authorize(this.#context, this.#worker, answer, { ...asked, scopes: [...own, ...others] });
     } catch (error) {
@@ -208,28 +211,47 @@ export class Registry {
   /** What the registry says is quoted, and never more than a line of it. */
   #refused(path: string, status: number, text: string): Failure {
     const { credentials, actions } = this.#options;
+    const isPush = actions === "pull,push";
+    const where = this.#name;
     const what = path.startsWith("manifests/") ? path.slice("manifests/".length) : path;
-    if (status === 404 && actions !== "pull,push") return new Failure(`there is no ${what} in ${this.#where()}`);
+    const { code, message } = errorIn(text);
+    if (status === 404 && !isPush) {
+      return new Failure(
+        code === "NAME_UNKNOWN" ? `there is no repository ${where}` : `there is no ${what} in ${where}`,
+      );
+    }
     if (status === 401 || status === 403) {
       const who =
         credentials === undefined
-          ? "without a name and password (tsrun login, --creds, --authfile)"
-          : "with these credentials";
-      return new Failure(`${this.#where()} does not ${actions === "pull,push" ? "take" : "give"} ${what} ${who}`);
+          ? "without a name and password (tsrun login, --creds, --authfile): they are needed"
+          : "with these credentials: they are not enough";
+      const or = isPush ? "" : ", or there is no such repository";
+      return new Failure(`${where} does not ${isPush ? "take" : "give"} ${what} ${who}${or}`);
     }
-    return new Failure(`${this.#where()} answers ${status} to the request for ${what}${reasonIn(text)}`);
-  }
-
-  #where(): string {
-    return this.repository === "" ? this.#place.host : `${this.#place.host}/${this.repository}`;
+    const meaning = MEANINGS.get(status);
+    const answer = `${status}${meaning === undefined ? "" : ` (${meaning})`}`;
+    return new Failure(`${where} answers ${answer} to the request for ${what}${message}`);
   }
 }
+
+/** What a status means where its number says little: RFC 9110, 15, and RFC 6585, 4. */
+const MEANINGS: ReadonlyMap<number, string> = new Map([
+  [429, "too many requests: who has an account there may make more, with --creds or --authfile"],
+  [500, "an error of its own"],
+  [502, "what is behind it is down"],
+  [503, "it is overloaded or down"],
+  [504, "what is behind it is silent"],
+]);
 
 /** The type in Content-Type, which says as what the text is to be read: CVE-2021-41190. */
 function typeOf(answer: Answer): string {
   const header = headerOf(answer, "content-type") ?? "";
   const type = (header.split(";")[0] ?? "").trim().toLowerCase();
   if (DOCUMENT_TYPES.includes(type)) return type;
+  if (type === "text/html")
+    throw new Failure(
+      'what the registry sends as a manifest is of type "text/html": it is a web site, and no registry',
+    );
   const said = type === "" ? "has no Content-Type" : `is of type ${quote(type)}`;
   throw new Failure(
     `what the registry sends as a manifest ${said}: it must be one of an image, and of the second schema`,
@@ -254,13 +276,17 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return headers.findLast(([key]) => key === name)?.[1];
 }
 
-/** The first message of the distribution specification's errors. */
-function reasonIn(text: string): string {
+/** The first of the distribution specification's errors: its code, and its message, ready to stand behind a sentence. */
+function errorIn(text: string): { readonly code: string; readonly message: string } {
+  const none = { code: "", message: "" };
   try {
-    const { errors } = JSON.parse(text) as { errors?: readonly { message?: unknown }[] };
-    const message = errors?.[0]?.message;
-    return typeof message === "string" && message !== "" ? `: ${quote(message)}` : "";
+    const { errors } = JSON.parse(text) as { errors?: readonly { code?: unknown; message?: unknown }[] };
+    const { code, message } = errors?.[0] ?? none;
+    return {
+      code: typeof code === "string" ? code : "",
+      message: typeof message === "string" && message !== "" ? `: ${quote(message)}` : "",
+    };
   } catch {
-    return "";
+    return none;
   }
 }

@@ -18,8 +18,8 @@ import {
   type Saved,
 } from "./manifest.ts";
 import { choosePlatform, type Machine } from "./platform.ts";
-import type { Form, Place } from "./transport.ts";
-import type { LayerOrder, Source, Worker } from "./worker.ts";
+import { STANDARD_INPUT, type Form, type Place } from "./transport.ts";
+import { passedPath, type LayerOrder, type Source, type Worker } from "./worker.ts";
 
 /** An image that can be loaded. */
 export interface Found {
@@ -62,11 +62,9 @@ export function openPlace(
   place: Place,
   given: { scratch: string; machine: Machine },
 ): Opened {
-  const path = absolutePath(sys, place.path);
-  const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
-  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
-  checkForm(place.form, path, isDirectory);
-  const reader: Reader = { worker, source: { kind: isDirectory ? "dir" : "archive", path }, ...given };
+  const source = sourceOf(sys, place);
+  const path = place === STANDARD_INPUT ? "standard input" : source.path;
+  const reader: Reader = { worker, source, ...given };
   try {
     const form = place.form === "any" ? formOf(reader) : place.form;
     const images = form === "docker-archive" ? readSaved(reader, place.name) : readLayout(reader, place.name);
@@ -75,6 +73,15 @@ export function openPlace(
     if (!(error instanceof Error) || error.name === "SysError") throw error;
     throw new Failure(`cannot load ${path}: ${error.message}`);
   }
+}
+
+function sourceOf(sys: Sys, place: Place): Source {
+  if (place === STANDARD_INPUT) return { kind: "stream", path: passedPath(0) };
+  const path = absolutePath(sys, place.path);
+  const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
+  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
+  checkForm(place.form, path, isDirectory);
+  return { kind: isDirectory ? "dir" : "archive", path };
 }
 
 function checkForm(form: Form, path: string, isDirectory: boolean): void {

@@ -13,7 +13,8 @@ import { decodeUtf8, rawText } from "./utf8.ts";
 
 /** Where an image comes from, as the worker is told. */
 export interface Source {
-  readonly kind: "dir" | "archive";
+  /** A stream is an archive that can be read only once: the worker keeps a copy as long as it needs it. */
+  readonly kind: "dir" | "archive" | "stream";
   readonly path: string;
 }
 
@@ -45,10 +46,16 @@ export interface FetchOrder {
   readonly attempts?: number;
 }
 
+/** The request for a token, and the way to whom it goes: the token service is often another host than the registry. */
+export interface Renewal {
+  readonly network: Network;
+  readonly ask: FetchOrder;
+}
+
 /** Layers to be pulled. */
 export interface PullOrder {
   readonly authorization?: string;
-  readonly renewal?: FetchOrder;
+  readonly renewal?: Renewal;
   readonly staging: string;
   readonly threads: number;
   readonly layers: readonly {
@@ -58,6 +65,7 @@ export interface PullOrder {
     readonly diffId: string;
     readonly dest: string;
     readonly spool: string;
+    readonly lock: string;
   }[];
 }
 
@@ -104,6 +112,10 @@ export interface Requests {
   digest: { in: { text: string }; out: { readonly digest: string; readonly size: number } };
   gather: { in: { ask: GatherOrder }; out: object };
   push: { in: { network: Network; ask: PushOrder }; out: { readonly blobs: readonly PushedBlob[] } };
+  weigh: {
+    in: { network: Network; ask: PullOrder };
+    out: { readonly bytes: number; readonly files: number; readonly spooled: number };
+  };
   toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }
 

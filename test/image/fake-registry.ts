@@ -77,6 +77,13 @@ export class FakeRegistry implements AsyncDisposable {
     return this.addManifest(tag, MANIFEST, manifest);
   }
 
+  /** Takes in any blob; gives its digest. */
+  addBlob(blob: Buffer): string {
+    const digest = sha256(blob);
+    this.blobs.set(digest, blob);
+    return digest;
+  }
+
   addManifest(tag: string, type: string, manifest: object): Descriptor {
     const body = Buffer.from(JSON.stringify(manifest));
     const digest = sha256(body);

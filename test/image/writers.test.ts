@@ -33,7 +33,7 @@ test("who comes second waits for the first one's layer, says so, and does nothin
   const one = store.begin(["image", "load", first]);
   await eventually(() => store.names("locks").length === 1, "the first is at it");
   signal(one, "STOP");
-  const two = store.begin(["image", "load", "--progress", second]);
+  const two = store.begin(["image", "load", "--progress", "plain", second]);
   const third = store.begin(["image", "load", await store.archive("third.tar", { layers: [own] })]);
   assert.equal((await third.ended).status, 0, "who needs another layer does not wait");
   await eventually(() => two.read().stderr.includes("waiting for another command"), "the second waits, and says so");
@@ -47,6 +47,7 @@ test("who comes second waits for the first one's layer, says so, and does nothin
     [0, 0],
   );
   assert.equal(results[1]?.stderr.includes("62.9MB of 62.9MB"), false, "it has not unpacked the large one");
+  assert.equal(results[1]?.stderr.includes("62.9MB loaded"), false, "it has not unpacked the large one");
   assert.deepEqual([store.names("locks"), store.names("tasks")], [[], []]);
 });
 

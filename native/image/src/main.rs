@@ -122,6 +122,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         }
         Request::Gather { ask } => net::gather::run(ask, library, reporter).map(|()| json!({})),
         Request::Push { network, ask } => told(net::push::run(clients.of(&network)?, ask, library, reporter)?),
+        Request::Weigh { network, ask } => told(net::weigh::run(clients.of(&network)?, ask, reporter)?),
         Request::Toml { text } => {
             let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
                 let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

@@ -117,6 +117,13 @@ pub enum Request {
         /// Which.
         ask: push::Order,
     },
+    /// How much room the layers of a pull would take.
+    Weigh {
+        /// How it is reached.
+        network: Network,
+        /// Which.
+        ask: pull::Order,
+    },
     /// A text in TOML as what it says.
     Toml {
         /// The text.

@@ -1,13 +1,18 @@
 //! One request and its answer, with redirects followed by our own rules: ureq is never let follow one by itself.
 
 use super::location::{follow, same_origin};
+use super::tls::TlsConnector;
 use super::{Network, proxy, trust};
 use crate::error::{Error, Kind, Result};
 use crate::name::show;
+use rustls::CertificateError;
 use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, LOCATION};
 use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
 use ureq::{Agent, AsSendBody, Body, SendBody};
 
 /// What distribution's own client follows, and browsers about twice.
@@ -46,7 +51,6 @@ impl Client {
         let tls = trust::policy(network)?;
         let agent = |proxy| {
             let config = Agent::config_builder()
-                .tls_config(tls.clone())
                 .proxy(proxy)
                 .http_status_as_error(false)
                 .max_redirects(0)
@@ -59,7 +63,9 @@ impl Client {
                 .timeout_recv_response(Some(PATIENCE))
                 .timeout_per_read(Some(PATIENCE))
                 .timeout_per_write(Some(PATIENCE));
-            config.build().new_agent()
+            let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+            let connector = connector.chain(TlsConnector(Arc::clone(&tls)));
+            Agent::with_parts(config.build(), connector, DefaultResolver::default())
         };
         let mut through = Vec::new();
         for text in [&network.proxies.http, &network.proxies.https].into_iter().flatten().filter(|it| !it.is_empty()) {
@@ -198,14 +204,27 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Error {
     match error {
         rustls::Error::InvalidMessage(_) => Error::new(Kind::Plain, format!("{host} does not speak TLS")),
         rustls::Error::InvalidCertificate(why) => {
-            let mut why = why.to_string();
-            // webpki has no sentence for what `openssl req -x509` makes unless it is told otherwise: RFC 5280, 4.2.1.9.
-            if why.contains("CaUsedAsEndEntity") {
-                "it is one for signing others (CA:TRUE), a server's is needed".clone_into(&mut why);
-            }
+            let why = explain_certificate(error, why);
             Error::new(Kind::Certificate, format!("the certificate of {host} is not trusted: {why}"))
         }
         other => Error::new(Kind::Certificate, format!("{host}: {other}")),
+    }
+}
+
+fn explain_certificate(error: &rustls::Error, why: &CertificateError) -> String {
+    match why {
+        // webpki has no sentence for what `openssl req -x509` makes unless it is told otherwise: RFC 5280, 4.2.1.9.
+        _ if trust::is_authority(error) => {
+            "it is one for signing others (CA:TRUE), and not itself among those that are trusted here".to_owned()
+        }
+        CertificateError::UnknownIssuer => "nobody who is trusted here has signed it".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired, or the clock is wrong".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet, or the clock is wrong".to_owned()
+        }
+        _ => why.to_string(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! A blob of a registry as a supply of bytes: first those of its spool, then those that arrive. A connection that breaks
 //! is made again, and the blob goes on where it was.
 
+use super::Network;
 use super::client::{Ask, Client, about, explain};
 use super::fetch::{self, asked_pause, is_busy};
 use super::patience::Patience;
@@ -16,10 +17,14 @@ use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName};
 use ureq::http::{Response, Uri};
 use ureq::{Body, BodyReader};
 
-/// What a token is got anew with when the old one has expired in the middle of a blob: the request that got it.
+/// What a token is got anew with when the old one has expired in the middle of a blob: the request that got it, and the way
+/// to whom it goes, which is often another host than the registry.
 #[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Renewal(fetch::Order);
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    network: Network,
+    ask: fetch::Order,
+}
 
 /// What all downloads of an image share.
 pub struct Session {
@@ -41,6 +46,8 @@ pub struct Download {
     spool: Arc<Mutex<Spool>>,
     body: Option<BodyReader<'static>>,
     patience: Patience,
+    /// Whether what arrives is kept.
+    keeps: bool,
     told: Box<dyn Fn(&str) + Send>,
 }
 
@@ -53,7 +60,12 @@ impl Download {
         spool: Arc<Mutex<Spool>>,
         told: Box<dyn Fn(&str) + Send>,
     ) -> Self {
-        Self { session, uri, size, spool, body: None, patience: Patience::default(), told }
+        Self { session, uri, size, spool, body: None, patience: Patience::default(), keeps: true, told }
+    }
+
+    /// The same, which keeps nothing of what arrives.
+    pub fn forgetful(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     fn receive(&mut self, room: &mut [u8], at: u64) -> Result<usize> {
@@ -80,7 +92,7 @@ impl Download {
             206 if at > 0 => self.check_range(&response, at).map(|()| 0),
             // The range was not asked for, or is not heeded: RFC 9110, 14.2.
             200 => Ok(at),
-            _ => Err(Error::new(Kind::Refused, format!("the registry answers {status}"))),
+            _ => Err(Error::new(Kind::Refused, format!("the registry answers {status}{}", meaning(status)))),
         };
         let skip = skip.map_err(|error| error.within(about(&ask)))?;
         if let Some(length) = number(&response, &CONTENT_LENGTH)
@@ -149,9 +161,10 @@ impl Supply for Download {
             }
             match self.receive(room, at) {
                 Ok(count) => {
-                    let mut spool = self.spool.lock().map_err(|_| Error::io("a thread ended early"))?;
-                    spool.append(room.get(..count).unwrap_or_default())?;
-                    drop(spool);
+                    if self.keeps {
+                        let mut spool = self.spool.lock().map_err(|_| Error::io("a thread ended early"))?;
+                        spool.append(room.get(..count).unwrap_or_default())?;
+                    }
                     self.patience.moved();
                     if at + count as u64 == self.size {
                         self.check_end()?;
@@ -170,6 +183,11 @@ impl Supply for Download {
 }
 
 impl Session {
+    /// A session that nothing has stopped.
+    pub fn new(client: Arc<Client>, authorization: Option<String>, renewal: Option<Renewal>) -> Self {
+        Self { client, authorization: Mutex::new((authorization, 0)), renewal, stop: Arc::default() }
+    }
+
     /// What `ask` gets for the authorization; asked once more where that has expired and there is a new one.
     pub fn authorized(&self, ask: impl Fn(Option<String>) -> Result<Response<Body>>) -> Result<Response<Body>> {
         let (authorization, age) = self.authorization();
@@ -186,17 +204,29 @@ impl Session {
 
     /// Gets a new token unless another thread has got one since `age`; says whether there is one now.
     fn renew(&self, age: u32) -> Result<bool> {
-        let Some(Renewal(order)) = &self.renewal else { return Ok(false) };
+        let Some(Renewal { network, ask }) = &self.renewal else { return Ok(false) };
         let mut held = self.authorization.lock().map_err(|_| Error::io("a thread ended early"))?;
         if held.1 != age {
             return Ok(true);
         }
-        let answer = fetch::run(&self.client, order)?;
+        let answer = if self.client.is_of(network) {
+            fetch::run(&self.client, ask)?
+        } else {
+            fetch::run(&Client::new(network)?, ask)?
+        };
         let fields: serde_json::Value = serde_json::from_str(&answer.text).unwrap_or_default();
         let token = ["token", "access_token"].iter().find_map(|key| fields.get(key)?.as_str());
         let Some(token) = token.filter(|_| answer.status == 200) else { return Ok(false) };
         *held = (Some(format!("Bearer {token}")), age + 1);
         Ok(true)
+    }
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        401 | 403 => " (it does not give it to us)",
+        404 => " (it has not got it)",
+        _ => "",
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::client::Client;
 use super::download::{Download, Renewal, Session};
-use super::spool::{Spool, unnamed};
+use super::spool::Spool;
+use crate::source::archive;
 use super::{Network, location};
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
@@ -10,7 +11,6 @@ use crate::pack::compress::{Compression, Packed, Sums};
 use crate::source::{Library, Opened, Source};
 use crate::stream::blob::{Extent, Supply};
 use serde::Deserialize;
-use std::fs::File;
 use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
@@ -103,7 +103,7 @@ impl Ready {
             return Err(Error::io("only a layer is compressed anew"));
         };
         let mut packed = Packed::open(path, *compression)?;
-        let mut file = File::from(unnamed(scratch)?);
+        let mut file = archive::unnamed(scratch)?;
         io::copy(&mut packed, &mut file).doing(|| format!("Cannot compress layer {path}"))?;
         let sums = packed.finish();
         let extent = Extent { file: Arc::new(file), offset: 0, size: sums.size };
