@@ -140,6 +140,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Check { layers, threads, repair } => {
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
+        Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
         Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),

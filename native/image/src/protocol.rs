@@ -4,6 +4,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::net::{Network, fetch, gather, pull, push};
+use crate::pack;
 use crate::source::Source;
 use crate::transfer::End;
 use crate::unpack::layer::Order;
@@ -70,6 +71,13 @@ pub enum Request {
         threads: Option<usize>,
         /// Whether to mend what can be mended.
         repair: bool,
+    },
+    /// Stored layers as blobs.
+    Pack {
+        /// Which, and where to.
+        layers: Vec<pack::request::Order>,
+        /// Layers at a time.
+        threads: Option<usize>,
     },
     /// A flat copy of the stacked layers.
     Merge {
