@@ -22,8 +22,7 @@ export class LayoutWriter {
     using folder = attempt(`open ${path}`, () => openDirectory(sys, null, path));
     const marker = attempt(`read ${path}/oci-layout`, () => readFileIfAny(sys, folder, "oci-layout"));
     if (marker !== undefined) within(`${path}/oci-layout`, () => checkLayout(marker));
-    else if (sys.readDirectory(folder).length > 0)
-      throw new Failure(`${path} is neither an OCI layout nor empty`);
+    else if (sys.readDirectory(folder).length > 0) throw new Failure(`${path} is neither an OCI layout nor empty`);
     else attempt(`write ${path}/oci-layout`, () => replaceFile(sys, folder, "oci-layout", LAYOUT, 0o644));
   }
 
@@ -77,6 +76,9 @@ function parse(text: string | undefined): { document: JsonObject; entries: Liste
   return { document, entries };
 }
 
-function isReplaced({ raw, name }: Listed, made: { readonly digest: Digest; readonly name: string | undefined }): boolean {
+function isReplaced(
+  { raw, name }: Listed,
+  made: { readonly digest: Digest; readonly name: string | undefined },
+): boolean {
   return made.name === undefined ? name === undefined && raw["digest"] === made.digest : name === made.name;
 }

@@ -61,7 +61,7 @@ function listens(port: number): boolean {
   return spawnSync("bash", ["-c", `: </dev/tcp/127.0.0.1/${port}`], { timeout: 1000, stdio: "ignore" }).status === 0;
 }
 
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;

@@ -182,7 +182,7 @@ lies("an answer that would move the cursor", /the registry answers 403: no/, () 
 
 lies(
   "a registry that has more of an upload than was sent",
-  /the connection ended early|ended|answers 400|reset|broken/i,
+  /Cannot put .*: (the registry answers 400|localhost:\d+: .*)/,
   (registry) => {
     return (request, response) => {
       if (request.url?.includes("/uploads/") !== true) return false;

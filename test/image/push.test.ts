@@ -1,7 +1,7 @@
 /** Pushes and copies to Debian's docker-registry: what others read there is what was pushed. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { sha256 } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
@@ -192,4 +192,24 @@ test("an index is copied whole with --all, and its image for this machine withou
   assert.equal(read(`${registry.host}/y:all`).text, index);
   store.prints("image", "copy", "-q", `${registry.host}/x:all`, `${registry.host}/y:one`);
   assert.equal(read(`${registry.host}/y:one`).text, text);
+});
+
+test("a copy into a layout and back keeps every byte, and other images of the layout stay", NEEDS, async (box) => {
+  const store = new Store(box);
+  using registry = await DockerRegistry.start(box);
+  registry.push(store, await oddLayers());
+  const layout = box.path("copied");
+  for (const name of ["one", "two", "one"])
+    store.prints("image", "copy", "-q", `docker://${registry.host}/x:1`, `oci:${layout}:${name}`);
+  const { manifests } = JSON.parse(readFileSync(`${layout}/index.json`, "utf8")) as { manifests: object[] };
+  assert.equal(manifests.length, 2);
+  command("skopeo", "copy", "-q", `oci:${layout}:two`, `oci:${box.path("again")}:v1`);
+  store.prints("image", "copy", "-q", `oci:${layout}:two`, `${registry.host}/back:1`);
+  assert.equal(read(`${registry.host}/back:1`).text, read(`${registry.host}/x:1`).text);
+  const other = box.file("other");
+  writeFileSync(`${other}/x`, "");
+  assert.match(
+    store.refuses("image", "copy", `${registry.host}/x:1`, `oci:${other}`),
+    /neither an OCI layout nor empty/,
+  );
 });

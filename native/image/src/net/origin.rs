@@ -6,12 +6,12 @@ use super::spool::Spool;
 use crate::source::archive;
 use super::{Network, location};
 use crate::digest::Digest;
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::pack::compress::{Compression, Packed, Sums};
+use crate::pack::request::copy;
 use crate::source::{Library, Opened, Source};
 use crate::stream::blob::{Extent, Supply};
 use serde::Deserialize;
-use std::io;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -104,7 +104,7 @@ impl Ready {
         };
         let mut packed = Packed::open(path, *compression)?;
         let mut file = archive::unnamed(scratch)?;
-        io::copy(&mut packed, &mut file).doing(|| format!("Cannot compress layer {path}"))?;
+        copy(&mut packed, &mut file, |_| ()).map_err(|error| error.within(format!("Cannot compress layer {path}")))?;
         let sums = packed.finish();
         let extent = Extent { file: Arc::new(file), offset: 0, size: sums.size };
         Ok((sums, extent))
