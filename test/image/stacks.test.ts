@@ -1,5 +1,4 @@
 /** Layers are unpacked apart and stacked: what comes out is what one after another would have made, whatever is in them. */
-import { execFileSync } from "node:child_process";
 import { test } from "../support/box.ts";
 import { random } from "../support/random.ts";
 import { eventually } from "../support/runtime.ts";
@@ -159,14 +158,13 @@ function randomEntries(dice: Dice, path: string, below: Model, files: readonly s
 
 /** The tree as a container has it: what is mounted for it is in its mount namespace only. */
 async function treeInContainer(store: Store, leftOut: readonly string[]): Promise<string[]> {
-  const [id, pidFile] = [store.box.id(), store.box.path("pid")];
-  const running = store.begin(["run", "--image", "it", "--pid-file", pidFile, id, "--", "sleep", "1000"]);
+  const id = store.box.id();
+  const running = store.begin(["run", "--image", "it", id, "--", "sleep", "1000"]);
   await eventually(
     () => store.tsrun(["exec", id, "sh", "-c", "true"]).status === 0,
     () => `it runs: ${running.read().stderr}`,
   );
-  const pid = execFileSync("cat", [pidFile], { encoding: "utf8" }).trim();
-  const tree = treeOf(`/proc/${pid}/root`, leftOut);
+  const tree = treeOf(`/proc/${store.box.state(id).pid}/root`, leftOut);
   store.tsrun(["delete", "--force", id]);
   await running.ended;
   return tree;
