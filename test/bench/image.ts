@@ -64,13 +64,13 @@ export class Registry implements Disposable {
   }
 }
 
-/** Makes the image in `folder` and pushes it as "bench:gzip" and "bench:zstd". */
-export async function makeImage(folder: string, registry: Registry): Promise<Image> {
+/** Makes the image in `folder`, or so much of it, and pushes it as "bench:gzip" and "bench:zstd". */
+export async function makeImage(folder: string, registry: Registry, share: number): Promise<Image> {
   const tars: Buffer[] = [];
   let entries = 0;
   for (const [index, part] of PARTS.entries()) {
     const archive = join(folder, `${index}.tar`);
-    entries += pack(archive, part);
+    entries += pack(archive, { ...part, bytes: part.bytes * share });
     tars.push(readFileSync(archive));
     rmSync(archive);
   }

@@ -1,12 +1,13 @@
 /**
  * Pulls: processor time, time until everything is on the disk, and peak memory, beside others that do the same; and what an image
- * costs a `run`. Usage: `node --import tsx test/bench/images.ts ROUNDS`
+ * costs a `run`. Usage: `node --import tsx test/bench/images.ts ROUNDS PERCENT`
  */
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { cpus } from "node:os";
 import { join } from "node:path";
+import { SCRATCH } from "../support/rootfs.ts";
 import { TSRUN } from "../support/runtime.ts";
 import { makeImage, Registry, type Compression, type Image } from "./image.ts";
 import { median, time, timeAmongOthers } from "./stopwatch.ts";
@@ -28,7 +29,7 @@ interface Way {
 const NAMES = {
   tsrun: "tsrun image pull",
   tar: "skopeo copy, tar -xzf each",
-  igzip: "skopeo copy, igzip | tar, two at a time",
+  igzip: "skopeo copy, igzip into tar, two at a time",
   podman: "podman pull",
 };
 
@@ -66,11 +67,11 @@ function waysOf({ blobs }: Image, { host }: Registry): Way[] {
 /** A journaled ext4 in memory: one without a journal would measure how it looks for inodes that were freed long ago. */
 class Disk implements Disposable {
   readonly path: string;
-  readonly #folder = mkdtempSync("/dev/shm/tsrun-bench-");
+  readonly #file = join(SCRATCH, "ext4");
 
   constructor() {
-    this.path = join(this.#folder, "disk");
-    const file = join(this.#folder, "ext4");
+    this.path = join(SCRATCH, "disk");
+    const file = this.#file;
     mkdirSync(this.path);
     execFileSync("truncate", ["-s", "8G", file]);
     execFileSync("mkfs.ext4", ["-q", "-E", "lazy_itable_init=0,lazy_journal_init=0", file]);
@@ -80,7 +81,7 @@ class Disk implements Disposable {
   [Symbol.dispose](): void {
     for (let tries = 0; tries < 50 && spawnSync("umount", [this.path]).status !== 0; tries++)
       spawnSync("sleep", ["0.1"]);
-    rmSync(this.#folder, { recursive: true });
+    rmSync(this.#file);
   }
 }
 
@@ -137,8 +138,11 @@ function measureRuns(disk: Disk, host: string): { image: number; bundle: number 
   return { image: of(0), bundle: of(1) };
 }
 
+function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1e6)} MB`;
+}
+
 function report(image: Image, costs: ReadonlyMap<Way, Cost>, runs: { image: number; bundle: number }): void {
-  const megabytes = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
   const { gzip, zstd } = image.blobs;
   console.log(
     `${image.entries} files, ${megabytes(image.bytes)} in four layers; ${megabytes(gzip.bytes)} in gzip, ${megabytes(zstd.bytes)} in zstd. ` +
@@ -170,9 +174,9 @@ function report(image: Image, costs: ReadonlyMap<Way, Cost>, runs: { image: numb
     console.log(`| ${what} | ${is.toFixed(2)} | ≤ ${wanted}${is <= wanted ? "" : ": not reached"} |`);
 }
 
-const rounds = Number(process.argv[2] ?? "3");
+const [rounds, percent] = process.argv.slice(2).map(Number);
 using disk = new Disk();
 using registry = await Registry.start(disk.path, 20_000 + (process.pid % 20_000));
-const image = await makeImage(disk.path, registry);
-const costs = measure(waysOf(image, registry), disk, rounds);
+const image = await makeImage(disk.path, registry, (percent ?? 100) / 100);
+const costs = measure(waysOf(image, registry), disk, rounds ?? 3);
 report(image, costs, measureRuns(disk, registry.host));

@@ -37,7 +37,7 @@ export function timeAmongOthers(
 ): Timings {
   const words = join(scratch, "stopwatch.err");
   if (existsSync(words)) rmSync(words);
-  const [program = "", ...args] = [...before, "python3", join(REPOSITORY, "test/bench/stopwatch.py"), words];
+  const [program, ...args] = [...before, "python3", join(REPOSITORY, "test/bench/stopwatch.py"), words];
   const { stdout, stderr, status } = spawnSync(program, args, {
     input: JSON.stringify(steps),
     encoding: "utf8",

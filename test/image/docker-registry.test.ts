@@ -96,10 +96,13 @@ test(
   },
 );
 
+function encoded(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
 /** A token service that knows alice, and signs with the key of a certificate. */
 async function tokenService(key: string, cert: string): Promise<Server & { asked: string[] }> {
   const chain = [Buffer.from(cert.replace(/-----[A-Z ]+-----|\n/g, ""), "base64").toString("base64")];
-  const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   const asked: string[] = [];
   const server = createHttpServer(({ url = "", headers }, response) => {
     asked.push(url);

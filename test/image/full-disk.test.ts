@@ -6,7 +6,7 @@ import { test, type Box } from "../support/box.ts";
 import { eventually } from "../support/runtime.ts";
 import { layerOf, type Layer } from "../../scripts/fixtures.ts";
 import { assertNothing, FakeRegistry, pull } from "./fake-registry.ts";
-import { BASE, EMPTY, filesLayer, Store } from "./images.ts";
+import { EMPTY, filesLayer, Store } from "./images.ts";
 
 /** A layer of so many megabytes that do not become fewer. */
 function noise(megabytes: number): Promise<Layer> {

@@ -98,7 +98,7 @@ export class Model {
   /** With all below it, and itself or not. */
   #remove(path: string, itself: boolean): void {
     const below = path === "" ? "" : `${path}/`;
-    for (const other of [...this.#files.keys()])
+    for (const other of this.#files.keys())
       if ((other === path && itself) || (other !== "" && other.startsWith(below) && other !== path))
         this.#files.delete(other);
   }

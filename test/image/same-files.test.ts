@@ -78,10 +78,14 @@ function strangeLayers(): Layer[] {
   ];
 }
 
+/** Without the directories that have no entry. */
+function described(tree: readonly string[]): string[] {
+  return tree.filter((line) => !line.startsWith('"long'));
+}
+
 test("times to the nanosecond, attributes, devices and links too", NEEDS, async (box) => {
   const { ours, theirs } = await pulledByBoth(box, strangeLayers());
-  const about = (tree: readonly string[]): string[] => tree.filter((line) => !line.startsWith('"long'));
-  assertSameTree(about(ours), about(theirs), "ours, not theirs");
+  assertSameTree(described(ours), described(theirs), "ours, not theirs");
   assertSameTree(timeless(ours), timeless(theirs), "ours, not theirs");
 });
 

@@ -1,5 +1,4 @@
 /** Layers are unpacked apart and stacked: what comes out is what one after another would have made, whatever is in them. */
-import { execFileSync } from "node:child_process";
 import { test } from "../support/box.ts";
 import { random } from "../support/random.ts";
 import { eventually } from "../support/runtime.ts";
@@ -79,8 +78,7 @@ function randomLayer(dice: Dice, below: Model): Forged[] {
         files.delete(path);
         continue;
       }
-      // What replaces a directory takes along what is in it.
-      for (const file of files) if (file.startsWith(`${path}/`)) files.delete(file);
+      removeBelow(files, path);
       files.add(path);
     }
     layer.push(...entries);
@@ -88,17 +86,54 @@ function randomLayer(dice: Dice, below: Model): Forged[] {
   return layer;
 }
 
+/** What replaces a directory takes along what is in it. */
+function removeBelow(files: Set<string>, path: string): void {
+  for (const file of files) if (file.startsWith(`${path}/`)) files.delete(file);
+}
+
 function prefixes(path: string): string[] {
   const steps = path.split("/");
   return steps.slice(0, -1).map((_, index) => steps.slice(0, index + 1).join("/"));
 }
 
-function randomEntries(dice: Dice, path: string, below: Model, files: readonly string[]): Forged[] {
-  const [parent, name] = [
-    path.includes("/") ? path.slice(0, path.lastIndexOf("/") + 1) : "",
-    path.split("/").at(-1) ?? "",
-  ];
-  const whiteout: Forged = { name: `${parent}.wh.${name}` };
+/** What can be said of a path. */
+interface Said {
+  readonly dice: Dice;
+  readonly path: string;
+  readonly below: Model;
+  readonly files: readonly string[];
+  readonly attributes: Partial<Forged>;
+  readonly whiteout: Forged;
+  readonly directory: Forged;
+  readonly file: Forged;
+  /** None in what is no directory. */
+  readonly opaque: readonly Forged[];
+}
+
+const SAYINGS: readonly ((said: Said) => readonly Forged[])[] = [
+  ({ file }) => [file],
+  ({ file }) => [file],
+  ({ directory }) => [directory],
+  ({ directory }) => [directory],
+  ({ below, path, whiteout, file }) => (below.has(path) ? [whiteout] : [file]),
+  ({ below, path, opaque, directory }) => (below.isDirectory(path) && opaque.length > 0 ? opaque : [directory]),
+  ({ directory, opaque }) => [directory, ...opaque],
+  ({ directory, opaque }) => [...opaque, directory],
+  ({ below, path, whiteout, directory }) => (below.has(path) ? [whiteout, directory] : [directory]),
+  ({ below, path, whiteout, directory }) => (below.has(path) ? [directory, whiteout] : [directory]),
+  ({ below, path, whiteout, file }) => (below.has(path) ? [whiteout, file] : [file]),
+  ({ below, path, whiteout, file }) => (below.has(path) ? [file, whiteout] : [file]),
+  ({ dice, path, attributes }) => [
+    { name: path, flag: "2", link: dice.pick(["a", "/d/e", "../..", "nowhere"]), ...attributes },
+  ],
+  ({ path, attributes }) => [{ name: path, flag: "6", ...attributes }],
+  ({ path, attributes }) => [{ name: path, flag: "3", device: [1, 3], ...attributes }],
+  ({ dice, path, files, file }) =>
+    files.length === 0 ? [file] : [{ name: path, flag: "1", link: dice.pick(files), mode: 0o777 }],
+];
+
+function randomEntries(dice: Dice, path: string, below: Model, files: readonly string[]): readonly Forged[] {
+  const at = path.lastIndexOf("/") + 1;
   const attributes = {
     mode: dice.pick([0o644, 0o755, 0o700, 0o4711, 0o2775, 0o1777, 0, 0o1000]),
     uid: dice.pick([0, 0, 1000, 4_000_000_000]),
@@ -108,55 +143,28 @@ function randomEntries(dice: Dice, path: string, below: Model, files: readonly s
       ...(dice.below(4) === 0 ? { "SCHILY.xattr.trusted.mark": dice.pick(["x", "\0\u0001", ""]) } : {}),
     },
   };
-  const directory: Forged = { name: `${path}/`, flag: "5", ...attributes };
-  const file: Forged = { name: path, body: "x".repeat(dice.below(50)), ...attributes };
-  // There is no opaque mark in what is no directory.
-  const mark: Forged[] = files.includes(path) ? [] : [{ name: `${path}/.wh..wh..opq` }];
-  switch (dice.below(12)) {
-    case 0:
-    case 1:
-      return below.has(path) ? [whiteout] : [file];
-    case 2:
-      return below.isDirectory(path) && mark.length > 0 ? mark : [directory];
-    case 3:
-      return dice.below(2) === 0 ? [directory, ...mark] : [...mark, directory];
-    case 4:
-      return below.has(path)
-        ? dice.pick([
-            [whiteout, directory],
-            [directory, whiteout],
-            [whiteout, file],
-            [file, whiteout],
-          ])
-        : [directory];
-    case 5:
-      return [{ name: path, flag: "2", link: dice.pick(["a", "/d/e", "../..", "nowhere"]), ...attributes }];
-    case 6:
-      return [
-        dice.below(2) === 0
-          ? { name: path, flag: "6", ...attributes }
-          : { name: path, flag: "3", device: [1, 3], ...attributes },
-      ];
-    case 7:
-      return files.length === 0 ? [file] : [{ name: path, flag: "1", link: dice.pick(files), mode: 0o777 }];
-    case 8:
-    case 9:
-      return [directory];
-    default:
-      return [file];
-  }
+  return dice.pick(SAYINGS)({
+    dice,
+    path,
+    below,
+    files,
+    attributes,
+    whiteout: { name: `${path.slice(0, at)}.wh.${path.slice(at)}` },
+    directory: { name: `${path}/`, flag: "5", ...attributes },
+    file: { name: path, body: "x".repeat(dice.below(50)), ...attributes },
+    opaque: files.includes(path) ? [] : [{ name: `${path}/.wh..wh..opq` }],
+  });
 }
 
 /** The tree as a container has it: what is mounted for it is in its mount namespace only. */
 async function treeInContainer(store: Store, leftOut: readonly string[]): Promise<string[]> {
-  const [id, pidFile] = [store.box.id(), store.box.path("pid")];
-  const running = store.begin(["run", "--image", "it", "--pid-file", pidFile, id, "--", "sleep", "1000"]);
+  const id = store.box.id();
+  const running = store.begin(["run", "--image", "it", id, "--", "sleep", "1000"]);
   await eventually(
     () => store.tsrun(["exec", id, "sh", "-c", "true"]).status === 0,
     () => `it runs: ${running.read().stderr}`,
   );
-  const pid = execFileSync("cat", [pidFile], { encoding: "utf8" }).trim();
-  const tree = treeOf(`/proc/${pid}/root`, leftOut);
+  const tree = treeOf(`/proc/${store.box.state(id).pid}/root`, leftOut);
   store.tsrun(["delete", "--force", id]);
   await running.ended;
   return tree;

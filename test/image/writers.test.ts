@@ -99,15 +99,14 @@ test("rm and prune take nothing away from a pull under way, nor from a container
   registry.add("1", layers);
   registry.lie = slowly(registry, 20_000);
   const name = `${registry.host}/x:1`;
-  let ended = false;
-  const pulling = pull(store, ["-q", name]).finally(() => (ended = true));
-  while (!ended) {
+  const pulling = store.begin(["image", "pull", "-q", name]);
+  while (pulling.child.exitCode === null) {
     await store.load();
     store.prints("image", "rm", "it");
     store.prints("image", "prune", "--all");
     await pause(1);
   }
-  const { status, stderr } = await pulling;
+  const { status, stderr } = await pulling.ended;
   assert.equal(status, 0, stderr);
   // prune --all may have come after the name: then there is nothing, and else all of it.
   if (store.names("refs").length === 0) assert.equal((await pull(store, ["-q", name])).status, 0);
