@@ -4,6 +4,7 @@ import type { Context } from "../commands/context.ts";
 import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
 import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
+import type { Platform } from "./platform.ts";
 import { parseReference } from "./reference.ts";
 import {
   findRecord,
@@ -24,31 +25,37 @@ export interface Obtained {
   readonly config: ImageConfig;
 }
 
-/** When an image is pulled that has no place of its own: docker's words. */
-export type PullPolicy = "never" | "missing" | "always";
+/** When an image is pulled that has no place of its own, in docker's words, and which of its variants. */
+export interface PullWish {
+  readonly policy: "never" | "missing" | "always";
+  /** Undefined: the one for this machine. */
+  readonly platform: Platform | undefined;
+}
 
 /** The policy that `--pull` names; "missing" where it is not given. Throws a Failure. */
-export function parsePullPolicy(text: string | undefined): PullPolicy {
+export function parsePullPolicy(text: string | undefined): PullWish["policy"] {
   if (text === undefined || text === "missing") return "missing";
   if (text === "never" || text === "always") return text;
   throw new Failure(`--pull must be never, missing or always: current value is ${JSON.stringify(text)}`);
 }
 
 /** The image that `text`, a name or a transport, means. Throws a Failure. */
-export function obtainImage(context: Context, store: Store, text: string, policy: PullPolicy): Obtained {
+export function obtainImage(context: Context, store: Store, text: string, wish: PullWish): Obtained {
   const { sys, env } = context;
   const place = parseOutside(text);
-  if (place === undefined) {
-    const found = policy === "always" ? undefined : findRecordIfAny(store, text);
-    if (found !== undefined) return describe(store, found);
-    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text);
-  }
+  if (place === undefined) return obtainNamed(context, store, text, wish);
   using worker = new Worker(sys, env);
   return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
 }
 
-function pullOne(context: Context, text: string): Obtained {
-  const [pulled] = context.sys.load("image-pull-for-run").pullForRun(context, text);
+function obtainNamed(context: Context, store: Store, text: string, { policy, platform }: PullWish): Obtained {
+  if (policy === "never") return describe(store, findRecord(store, text));
+  const found = policy === "always" ? undefined : findRecordIfAny(store, text);
+  return found === undefined ? pullOne(context, text, platform) : describe(store, found);
+}
+
+function pullOne(context: Context, text: string, platform: Platform | undefined): Obtained {
+  const [pulled] = context.sys.load("image-pull-for-run").pullForRun(context, text, platform);
   if (pulled === undefined) throw new Failure(`there is no image ${JSON.stringify(text)}`);
   return pulled;
 }

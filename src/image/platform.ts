@@ -1,5 +1,4 @@
 /** Which of an image's variants runs here. */
-import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
@@ -83,13 +82,11 @@ export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 
-/** Throws a Failure where the image is not for the platform that --platform names: "linux/amd64", "linux/arm64/v8". */
-export function checkPlatform(platform: Platform, wanted: string | undefined): void {
+/** Throws a Failure where the image is not for the platform that --platform names; of a variant only where both name one. */
+export function checkPlatform({ os, architecture, variant }: Platform, wanted: Platform | undefined): void {
   if (wanted === undefined) return;
-  const [os = "", architecture = "", variant = "", ...more] = wanted.split("/");
-  if (os === "" || architecture === "" || more.length > 0)
-    throw new Failure(`--platform must be such as linux/amd64: current value is ${quote(wanted)}`);
-  const fits = platform.os === os && platform.architecture === architecture;
-  if (fits && (variant === "" || variant === platform.variant)) return;
-  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${wanted}`);
+  const sameVariant = variant === wanted.variant || variant === "" || wanted.variant === "";
+  if (os === wanted.os && architecture === wanted.architecture && sameVariant) return;
+  const own = nameOf({ os, architecture, variant });
+  throw new Failure(`the image is for ${own}, and --platform asks for ${nameOf(wanted)}`);
 }

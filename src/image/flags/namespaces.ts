@@ -1,4 +1,4 @@
-/** --network, --pid, --ipc, --uts and --cgroupns: of which namespaces a container has its own. Pure. */
+/** --network, --pid, --ipc, --uts and --cgroupns: of which namespaces a container has its own; for --userns see userns.ts. Pure. */
 import { quote } from "../../spec/reader.ts";
 import { isAbsolute } from "../../spec/paths.ts";
 import { Failure } from "../../sys/failure.ts";
@@ -21,11 +21,6 @@ const FLAGS = {
 
 /** `linux.namespaces`. Throws a Failure. */
 export function parseNamespaces(parsed: Parsed): RawNamespace[] {
-  const user = option(parsed, "userns") ?? "host";
-  if (user !== "host") {
-    const hint = user === "keep-id" ? ": it is for containers of an ordinary user, and this runs as root" : " yet";
-    throw new Failure(`--userns must be host: current value is ${quote(user)}, which is not supported${hint}`);
-  }
   const asked = Object.entries(FLAGS).flatMap(([type, { flag, own }]) => {
     const text = option(parsed, flag) ?? own;
     if (text === own) return [{ type }];
@@ -36,6 +31,11 @@ export function parseNamespaces(parsed: Parsed): RawNamespace[] {
     throw new Failure(`--${flag} must be ${own}, host or ns:PATH: current value is ${quote(text)}${hint}`);
   });
   return [...asked, { type: "mount" }];
+}
+
+/** Whether the container has a new one, and not one that is there already. */
+export function hasOwn(namespaces: readonly RawNamespace[], type: keyof typeof FLAGS): boolean {
+  return namespaces.some((namespace) => namespace.type === type && namespace.path === undefined);
 }
 
 /** Whether it is the host's that the container is in. */

@@ -14,6 +14,7 @@ import { hasAll, tweakCapabilities } from "../profile.ts";
 import { parseSize } from "./quantities.ts";
 import { parseSecurity, type Security } from "./security.ts";
 import { everyCharacter } from "../text.ts";
+import { parseUserns, type AutoWish } from "./userns.ts";
 import type { Wish } from "./wish.ts";
 
 export interface Options {
@@ -47,6 +48,8 @@ export interface Options {
   readonly scratch: boolean;
   readonly shmSize: number | undefined;
   readonly namespaces: readonly RawNamespace[];
+  /** Undefined: it has no user namespace of its own. */
+  readonly userns: AutoWish | undefined;
   readonly capabilities: readonly string[];
   /** Whether all are asked for, and not each by its name. */
   readonly allCapabilities: boolean;
@@ -77,6 +80,7 @@ export function parseOptions(parsed: Parsed): Options {
     scratch: isSet(parsed, "read-only-tmpfs"),
     shmSize: parseSize(option(parsed, "shm-size"), "shm-size"),
     namespaces: parseNamespaces(parsed),
+    userns: parseUserns(option(parsed, "userns")),
     capabilities: tweakCapabilities(added, all(parsed, "cap-drop")),
     allCapabilities: hasAll(added),
     security: parseSecurity(all(parsed, "security-opt"), privileged),
