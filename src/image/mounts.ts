@@ -42,9 +42,12 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   const volumes = usedVolumes(image, options, places);
   const sources = new Map(volumes.map(({ destination, source }) => [destination, source]));
   const own = volumes.filter(({ destination }) => !options.mounts.some((wish) => wish.destination === destination));
+  const sealed = options.readonlyRoot ? ["ro"] : [];
   // What is the container's own belongs inside to whom it belongs on the disk.
   const mapped = places.idmap === undefined ? [] : ["idmap"];
-  const files = places.etc.names.map((name) => bind(`${places.etc.path}/${name}`, `/etc/${name}`, ...mapped));
+  const files = places.etc.names.map((name) =>
+    bind(`${places.etc.path}/${name}`, `/etc/${name}`, ...sealed, ...mapped),
+  );
   const init = options.init ? [bind(places.init, INIT, "ro")] : [];
   const wishes = options.mounts.map(({ destination, type, source, options: words }) => ({
     destination,
@@ -60,7 +63,9 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   ];
   // One that is asked for takes the place of a default one, and of all below it: those would be covered.
   const defaults = defaultMounts(options, places.idmap !== undefined).filter(
-    ({ destination }) => !asked.some((mount) => isWithin(destination, mount.destination)),
+    ({ destination }) =>
+      !(options.withoutShm && destination === "/dev/shm") &&
+      !asked.some((mount) => isWithin(destination, mount.destination)),
   );
   return [...defaults, ...asked.toSorted((left, right) => depthOf(left) - depthOf(right))];
 }

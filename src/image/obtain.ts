@@ -4,7 +4,7 @@ import type { Context } from "../commands/context.ts";
 import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
 import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
-import type { Platform } from "./platform.ts";
+import { findNamed, parsePlatform, type Platform } from "./platform.ts";
 import { parseReference } from "./reference.ts";
 import {
   findRecord,
@@ -13,6 +13,8 @@ import {
   listRecords,
   makeStore,
   readBlob,
+  readAgain,
+  readAllNamed,
   readNamed,
   type ImageRecord,
   type Store,
@@ -25,33 +27,41 @@ export interface Obtained {
   readonly config: ImageConfig;
 }
 
-/** When an image is pulled that has no place of its own, in docker's words, and which of its variants. */
-export interface PullWish {
-  readonly policy: "never" | "missing" | "always";
-  /** Undefined: the one for this machine. */
-  readonly platform: Platform | undefined;
-}
+/** When an image is pulled that has no place of its own: docker's words. */
+export type PullPolicy = "never" | "missing" | "always";
 
 /** The policy that `--pull` names; "missing" where it is not given. Throws a Failure. */
-export function parsePullPolicy(text: string | undefined): PullWish["policy"] {
+export function parsePullPolicy(text: string | undefined): PullPolicy {
   if (text === undefined || text === "missing") return "missing";
   if (text === "never" || text === "always") return text;
   throw new Failure(`--pull must be never, missing or always: current value is ${JSON.stringify(text)}`);
 }
 
-/** The image that `text`, a name or a transport, means. Throws a Failure. */
-export function obtainImage(context: Context, store: Store, text: string, wish: PullWish): Obtained {
+/** The image that `text`, a name or a transport, means; of several the one for `platform`. Throws a Failure. */
+export function obtainImage(
+  context: Context,
+  store: Store,
+  text: string,
+  { policy, platform }: { readonly policy: PullPolicy; readonly platform?: Platform | undefined },
+): Obtained {
   const { sys, env } = context;
   const place = parseOutside(text);
-  if (place === undefined) return obtainNamed(context, store, text, wish);
+  if (place === undefined) {
+    const found = policy === "always" ? undefined : findRecordIfAny(store, text);
+    if (found !== undefined) return describe(store, forPlatform(store, found, platform));
+    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text, platform);
+  }
   using worker = new Worker(sys, env);
   return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
 }
 
-function obtainNamed(context: Context, store: Store, text: string, { policy, platform }: PullWish): Obtained {
-  if (policy === "never") return describe(store, findRecord(store, text));
-  const found = policy === "always" ? undefined : findRecordIfAny(store, text);
-  return found === undefined ? pullOne(context, text, platform) : describe(store, found);
+/** Of the images of one name the one for this platform; the one that the name means where there is none, or none is asked for. */
+export function forPlatform(store: Store, record: ImageRecord, platform: Platform | undefined): ImageRecord {
+  if (platform === undefined || record.name === undefined) return record;
+  const others = readAllNamed(store, record.name).flatMap((each) =>
+    each.platform === undefined ? [] : [{ record: each, platform: parsePlatform(each.platform) }],
+  );
+  return others.length === 0 ? record : (findNamed(others, platform)?.record ?? record);
 }
 
 function pullOne(context: Context, text: string, platform: Platform | undefined): Obtained {
@@ -100,6 +110,5 @@ function loadOne(store: Store, worker: Worker, place: Place): Obtained {
 
 /** Whether the image is still what its name names. */
 export function stillNamed(store: Store, record: ImageRecord): boolean {
-  const now = record.name === undefined ? unnamed(store, record.id) : readNamed(store, parseReference(record.name));
-  return now?.id === record.id;
+  return readAgain(store, record)?.id === record.id;
 }

@@ -1,4 +1,5 @@
 /** Which of an image's variants runs here. */
+import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
@@ -54,13 +55,22 @@ export function chooseNamed<T extends { readonly platform: Platform | undefined 
   entries: readonly T[],
   wanted: Platform,
 ): T {
+  const best = findNamed(entries, wanted);
+  if (best !== undefined) return best;
+  const images = entries.filter(({ platform }) => platform?.os !== "unknown");
+  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(images) || "nothing"}`);
+}
+
+/** The same; undefined where there is none. */
+export function findNamed<T extends { readonly platform: Platform | undefined }>(
+  entries: readonly T[],
+  wanted: Platform,
+): T | undefined {
   const fitting = entries.filter(
     ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   );
   const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant);
-  const best = exact ?? (wanted.variant === "" ? fitting[0] : undefined);
-  if (best !== undefined) return best;
-  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(entries) || "nothing"}`);
+  return exact ?? (wanted.variant === "" ? fitting[0] : undefined);
 }
 
 /** "linux/arm64/v8", or "arm64" alone. Throws a Failure. */
@@ -82,11 +92,13 @@ export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 
-/** Throws a Failure where the image is not for the platform that --platform names; of a variant only where both name one. */
-export function checkPlatform({ os, architecture, variant }: Platform, wanted: Platform | undefined): void {
+/** Throws a Failure where the image is not for the platform that --platform names: "linux/amd64", "linux/arm64/v8". */
+export function checkPlatform(platform: Platform, wanted: string | undefined): void {
   if (wanted === undefined) return;
-  const sameVariant = variant === wanted.variant || variant === "" || wanted.variant === "";
-  if (os === wanted.os && architecture === wanted.architecture && sameVariant) return;
-  const own = nameOf({ os, architecture, variant });
-  throw new Failure(`the image is for ${own}, and --platform asks for ${nameOf(wanted)}`);
+  const [os = "", architecture = "", variant = "", ...more] = wanted.split("/");
+  if (os === "" || architecture === "" || more.length > 0)
+    throw new Failure(`--platform must be such as linux/amd64: current value is ${quote(wanted)}`);
+  const fits = platform.os === os && platform.architecture === architecture;
+  if (fits && (variant === "" || variant === platform.variant)) return;
+  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${wanted}`);
 }

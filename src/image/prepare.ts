@@ -12,6 +12,7 @@ import { readAround } from "./around.ts";
 import type { Edits } from "./cdi-edits.ts";
 import { findCdiDevices } from "./cdi.ts";
 import { devicesBelow, findDevices, findNodes, type Devices } from "./devices.ts";
+import { joinContainers } from "./joined.ts";
 import { makeFiles } from "./make.ts";
 import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
@@ -47,7 +48,8 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const { sys, globals, log } = context;
   const other = ["bundle", "config"].find((flag) => parsed.flags.has(flag));
   if (other !== undefined) throw new Failure(`--${other} and --image exclude each other`);
-  const options = readAround(sys, parseOptions(parsed));
+  const asked = readAround(sys, parseOptions(parsed));
+  const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
   const { release, machine: word } = sys.uname();
@@ -97,11 +99,11 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
 function imageFor(context: Context, parsed: Parsed, store: Store, machine: Machine): Obtained {
   const wanted = option(parsed, "platform");
   const policy = parsePullPolicy(option(parsed, "pull"));
-  const asked = wanted === undefined ? undefined : parsePlatform(wanted);
-  const image = obtainImage(context, store, option(parsed, "image") ?? "", { policy, platform: asked });
-  const { platform } = image.config;
-  checkPlatform(platform, asked);
-  if (!runsOn(platform, machine)) context.log.warn(`the image is for ${nameOf(platform)}, and this machine is not`);
+  const platform = wanted === undefined ? undefined : parsePlatform(wanted);
+  const image = obtainImage(context, store, option(parsed, "image") ?? "", { policy, platform });
+  checkPlatform(image.config.platform, wanted);
+  if (!runsOn(image.config.platform, machine))
+    context.log.warn(`the image is for ${nameOf(image.config.platform)}, and this machine is not`);
   return image;
 }
 

@@ -40,15 +40,18 @@ fn a_layer_lies_in_a_directory_with_its_record() {
     let blob = gzip(&tar);
     let record = bench.unpack("a", &blob);
     assert_eq!(names(&bench.scratch.join("layers")), ["a"]);
-    assert_eq!(names(&bench.layer("a")), ["fs", "layer.json", "tree"]);
+    assert_eq!(names(&bench.layer("a")), ["fs", "layer.json", "recipe", "tree"]);
     assert_eq!(fs::metadata(bench.layer("a")).unwrap().mode() & 0o7777, 0o700);
     assert_eq!(fs::metadata(bench.fs("a")).unwrap().mode() & 0o7777, 0o755);
     let mut written: serde_json::Value = serde_json::from_str(&text(&bench.layer("a").join("layer.json"))).unwrap();
     let expected = json!({"diffId": sha256(&tar), "digest": sha256(&blob), "size": blob.len(), "entries": 2,
-        "bytes": 1, "implied": [".", "a"], "opaqueRoot": false});
+        "bytes": 1, "implied": [".", "a"], "opaqueRoot": false, "archiveSize": tar.len()});
     let list = written.as_object_mut().unwrap().remove("tree").unwrap();
     assert_eq!(list.as_str().unwrap().len(), 64);
+    let beside = written.as_object_mut().unwrap().remove("beside").unwrap();
+    assert_eq!(beside["recipe"].as_str().unwrap().len(), 64);
     assert_eq!(written, expected);
+    written["beside"] = beside;
     written["existed"] = json!(false);
     assert_eq!(written, record);
 }

@@ -6,11 +6,16 @@ use crate::error::{Error, Result};
 use crate::fingerprint;
 use crate::limits::Limits;
 use crate::name::show;
+use crate::pack::kept::Keeper;
+use crate::pack::recorder::Recorder;
+use crate::pack::{KEPT, RECIPE};
 use crate::stage::Stage;
+use crate::stream::Input;
 use crate::stream::blob::Supply;
-use crate::stream::pipeline::{Job, Stream, run};
+use crate::stream::pipeline::{Job, run};
 use crate::tar::Reader;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 /// A layer as a request names it.
@@ -47,6 +52,10 @@ pub struct Record {
     pub digest: String,
     /// The size of the blob.
     pub size: u64,
+    /// The size of the archive.
+    pub archive_size: u64,
+    /// What lies beside `fs` so that the archive can be made again, with the BLAKE3 of each: see [`crate::pack`].
+    pub beside: BTreeMap<&'static str, String>,
 }
 
 /// A path in JSON: text where it is text, else base64.
@@ -79,14 +88,17 @@ pub fn unpack(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Unpacked> {
     let stage = Stage::new(&order.dest, staging)?;
-    let mut tree = Tree::new(stage.directory("fs")?, limits);
+    let mut tree = Tree::new(stage.directory("fs")?, Keeper::new(stage.dir())?, limits);
     let size = supply.size();
     let (digest, diff_id) = (order.digest.as_ref(), order.diff_id.as_ref());
     let job = Job { digest, size: order.size, diff_id, limits, progress, stop };
-    let (counts, sums) = run(&job, supply, |stream| {
-        apply_all(&mut tree, stream)?;
-        tree.finish()
+    let ((counts, recorded), sums) = run(&job, supply, |stream| {
+        let mut recorder = Recorder::new(stream, stage.dir())?;
+        apply_all(&mut tree, &mut recorder)?;
+        let recorded = recorder.finish()?;
+        Ok((tree.finish()?, recorded))
     })?;
+    let kept = tree.keeper.finish().map(|sum| (KEPT, sum));
     let record = Record {
         diff_id: sums.diff_id.to_string(),
         entries: counts.entries,
@@ -95,13 +107,15 @@ pub fn unpack(
         opaque_root: counts.opaque_root,
         digest: sums.digest.to_string(),
         size,
+        archive_size: recorded.length,
+        beside: [(RECIPE, recorded.sum)].into_iter().chain(kept).collect(),
     };
     let json = serde_json::to_vec(&record).map_err(|error| Error::io(format!("Cannot write layer.json: {error}")))?;
     fingerprint::write(stage.dir(), &json, &tree.contents)?;
     Ok(Unpacked { stage, record })
 }
 
-fn apply_all(tree: &mut Tree, stream: &mut Stream) -> Result<()> {
+fn apply_all(tree: &mut Tree, stream: impl Input) -> Result<()> {
     let mut reader = Reader::new(stream);
     while let Some(entry) = reader.next_entry()? {
         let applied = tree.apply(&entry, &mut reader);

@@ -5,9 +5,11 @@ use super::dirs::{Dirs, Origin};
 use super::place::{Place, is_whiteout};
 use crate::attributes::{Attributes, Maker, OPAQUE, USER_OPAQUE};
 use crate::error::{Context, Error, Result};
-use crate::fingerprint::Contents;
+use crate::fingerprint::walk::walk;
+use crate::fingerprint::{Contents, entry};
 use crate::limits::Limits;
 use crate::name::{self, Mark, check_extent, join, show, split, steps};
+use crate::pack::kept::Keeper;
 use crate::remove;
 use crate::stream::Input;
 use crate::tar::{Entry, Kind, Reader};
@@ -30,6 +32,8 @@ pub struct Tree<'a> {
     pub(super) counts: Counts,
     /// What is in its files.
     pub contents: Contents,
+    /// What was in those that it has removed.
+    pub keeper: Keeper,
 }
 
 /// What a layer amounts to.
@@ -45,9 +49,10 @@ pub struct Counts {
 
 impl<'a> Tree<'a> {
     /// An empty tree in the directory `root`.
-    pub fn new(root: OwnedFd, limits: &'a Limits) -> Self {
+    pub fn new(root: OwnedFd, keeper: Keeper, limits: &'a Limits) -> Self {
         let (dirs, maker) = (Dirs::new(limits.implied), Maker::of_this_process());
-        Self { root, dirs, entered: None, maker, limits, counts: Counts::default(), contents: Contents::default() }
+        let (counts, contents) = (Counts::default(), Contents::default());
+        Self { root, dirs, entered: None, maker, limits, counts, contents, keeper }
     }
 
     /// Does what the next entry says; its data come from `data`.
@@ -112,7 +117,7 @@ impl<'a> Tree<'a> {
                 let flags = access | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
                 let mode = Mode::from_raw_mode(entry.mode & 0o777);
                 let file = self.fresh(place, name, |dir, name| openat(dir, name, flags, mode))?;
-                let content = super::write::data(&file, entry, data, self.limits)?;
+                let content = super::write::data((&file, &join(&place.path, name)), entry, data, self.limits)?;
                 self.counts.bytes += entry.size;
                 attributes.set(file.as_fd(), Some(self.maker), Some(mode.as_raw_mode()))?;
                 self.contents.note(file.as_fd(), content, !entry.xattrs.is_empty())
@@ -236,10 +241,32 @@ impl<'a> Tree<'a> {
     pub(super) fn clear(&mut self, place: &Place, name: &[u8]) -> Result<()> {
         self.entered = None;
         self.contents.note_removal();
+        self.keep(place, name)?;
         self.dirs.forget(&join(&place.path, name));
         match unlinkat(&place.fd, name, AtFlags::empty()) {
             Err(Errno::ISDIR) => remove::tree(&place.fd, name),
             removed => removed.doing(|| "Cannot remove the earlier entry"),
+        }
+    }
+
+    /// Keeps the content of all files that go with `name`: the archive cannot be put together again without it.
+    fn keep(&mut self, place: &Place, name: &[u8]) -> Result<()> {
+        let Self { contents, keeper, .. } = self;
+        let mut keep = |inode: u64, dir: BorrowedFd<'_>, name: &[u8]| match contents.take_number(inode) {
+            Some(number) => keeper.keep(number, dir, name),
+            None => Ok(()),
+        };
+        let stat = statat(&place.fd, name, AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot look at the earlier entry")?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => keep(stat.st_ino, place.fd.as_fd(), name),
+            FileType::Directory => {
+                let dir = crate::beneath::open_dir(&place.fd, name).doing(|| "Cannot open the earlier entry")?;
+                walk(&dir, &mut |found| match found.kind()? {
+                    entry::Kind::File => keep(found.stat()?.st_ino, found.dir, found.name),
+                    _ => Ok(()),
+                })
+            }
+            _ => Ok(()),
         }
     }
 }
