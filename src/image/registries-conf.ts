@@ -183,7 +183,8 @@ export function homeOf(conf: RegistriesConf, reference: Reference): Endpoint {
   const best = bestFor(conf, reference);
   if (best === undefined) return { registry: reference.registry, path: reference.path, insecure: false };
   const { registry, path, insecure, blocked } = endpointAt(conf, reference, best);
-  if (best.blocked || blocked) throw new Failure(`${best.blocked ? best.prefix : registry} is blocked in registries.conf`);
+  if (best.blocked || blocked)
+    throw new Failure(`${best.blocked ? best.prefix : registry} is blocked in registries.conf`);
   return { registry, path, insecure };
 }
 
