@@ -225,7 +225,7 @@ export class Registry {
         credentials === undefined
           ? "without a name and password (tsrun login, --creds, --authfile): they are needed"
           : "with these credentials: they are not enough";
-      const or = isPush ? "" : ", or there is no such repository";
+      const or = isPush || this.repository === "" ? "" : ", or there is no such repository";
       return new Failure(`${where} does not ${isPush ? "take" : "give"} ${what} ${who}${or}`);
     }
     const meaning = MEANINGS.get(status);

@@ -3,12 +3,12 @@
 use super::client::Client;
 use super::download::{Download, Renewal, Session};
 use super::spool::Spool;
-use crate::source::archive;
 use super::{Network, location};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::pack::compress::{Compression, Packed, Sums};
 use crate::pack::request::copy;
+use crate::source::archive;
 use crate::source::{Library, Opened, Source};
 use crate::stream::blob::{Extent, Supply};
 use serde::Deserialize;

@@ -33,9 +33,9 @@ impl Patience {
         told(&error.message);
         let mut left = FIRST_PAUSE * 2_u32.pow(self.in_a_row - 1);
         while !left.is_zero() && !stop.load(Ordering::Relaxed) {
-            let step = left.min(Duration::from_millis(100));
-            sleep(step);
-            left -= step;
+            let pause = left.min(Duration::from_millis(100));
+            sleep(pause);
+            left -= pause;
         }
         true
     }

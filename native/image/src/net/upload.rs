@@ -196,7 +196,7 @@ impl Repository {
 }
 
 fn begun(base: &Uri, response: &Response<Body>) -> Result<Begun> {
-    let location = response.headers().get(LOCATION).map(|value| value.as_bytes());
+    let location = response.headers().get(LOCATION).map(ureq::http::HeaderValue::as_bytes);
     let location =
         location.ok_or_else(|| Error::new(Kind::Refused, "the registry does not say where to send a blob"))?;
     follow(base, location).map(Begun)
