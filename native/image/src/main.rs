@@ -19,6 +19,7 @@ mod pack;
 mod protocol;
 mod read;
 mod remove;
+mod save;
 mod source;
 mod stack;
 mod stage;
@@ -153,6 +154,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
         Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
+        Request::Write { dest, members } => save::run(&dest, &members, library).map(|()| json!({})),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
         Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),

@@ -92,11 +92,11 @@ pub fn unpack(
     let size = supply.size();
     let (digest, diff_id) = (order.digest.as_ref(), order.diff_id.as_ref());
     let job = Job { digest, size: order.size, diff_id, limits, progress, stop };
-    let ((counts, recorded), sums) = run(&job, supply, |stream| {
+    let ((counts, recipe), sums) = run(&job, supply, |stream| {
         let mut recorder = Recorder::new(stream, stage.dir())?;
         apply_all(&mut tree, &mut recorder)?;
-        let recorded = recorder.finish()?;
-        Ok((tree.finish()?, recorded))
+        let recipe = recorder.finish()?;
+        Ok((tree.finish()?, recipe))
     })?;
     let kept = tree.keeper.finish().map(|sum| (KEPT, sum));
     let record = Record {
@@ -107,8 +107,8 @@ pub fn unpack(
         opaque_root: counts.opaque_root,
         digest: sums.digest.to_string(),
         size,
-        archive_size: recorded.length,
-        beside: [(RECIPE, recorded.sum)].into_iter().chain(kept).collect(),
+        archive_size: recipe.length,
+        beside: [(RECIPE, recipe.sum)].into_iter().chain(kept).collect(),
     };
     let json = serde_json::to_vec(&record).map_err(|error| Error::io(format!("Cannot write layer.json: {error}")))?;
     fingerprint::write(stage.dir(), &json, &tree.contents)?;
