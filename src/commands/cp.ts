@@ -1,4 +1,5 @@
 /** `cp`: files between a container, running or stopped, and the host. */
+import { withOriginal } from "../container/protect.ts";
 import { specOf } from "../container/start.ts";
 import { openContainer } from "../container/state.ts";
 import { openContainerRoot, ownerInside } from "../image/root-of.ts";
@@ -24,13 +25,14 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
   // What belongs to whoever copies: to root of the container, or to the caller, as with docker.
   const spec = specOf(sys, held);
   const inside = ownerInside(spec);
-  const owner = to.id === undefined ? ([sys.geteuid(), sys.getegid()] as const) : inside;
+  const owner = to.id === undefined ? callerInside(sys) : inside;
   if (isSet(parsed, "archive") && spec.userNamespace !== undefined)
     throw new Failure(`--archive cannot keep owners: container ${id} has a user namespace, where they are other ones`);
   const host = hostPath(sys, to.id === undefined ? to.path : from.path);
+  const around = withOriginal(sys, env);
   using root = openContainerRoot(sys, held);
   // Through an idmapped mount only ids of the map can make files.
-  using worker = new Worker(sys, env, [root], spec.userNamespace === undefined ? undefined : inside);
+  using worker = new Worker(sys, around, [root], spec.userNamespace === undefined ? undefined : inside);
   const end = (side: Side): { root: string; path: string } =>
     side.id === undefined
       ? { root: "/", path: host }
@@ -42,6 +44,11 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
     ...(isSet(parsed, "archive") ? {} : { owner }),
   });
   return 0;
+}
+
+/** The caller, as the worker sees it: a user without privileges is root there. */
+function callerInside(sys: Sys): readonly [uid: number, gid: number] {
+  return [0, sys.geteuid() === 0 ? sys.getegid() : 0];
 }
 
 /** As docker: what begins with "/" or "." is a path of the host, else there is an id before ":". */

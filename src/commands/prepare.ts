@@ -33,6 +33,8 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   sys.phase("look for the filter");
   const { spec: own, filter } = filtered(context, origin, facts.machine);
   const spec = withSockets(own, listenFds(sys, context.env));
+  if (facts.euid !== 0 && !spec.namespaces.some(({ type }) => type === "user"))
+    throw new Failure("a user without privileges needs a user namespace in config.json: see tsrun spec --rootless");
   protectFrom([spec.process], context);
   checkTerminal(spec, parsed, start === "fifo" || isSet(parsed, "detach"));
   return {
@@ -59,6 +61,11 @@ type Origin = Pick<PreparedImage, "id" | "config" | "bundle" | "make"> &
 function originOf(context: Context, parsed: Parsed): Origin {
   const { sys } = context;
   if (option(parsed, "image") !== undefined) return sys.load("image-prepare").prepareImage(context, parsed);
+  if (sys.geteuid() !== 0) {
+    const rootless = sys.load("rootless");
+    rootless.becomeCapable(sys);
+    rootless.enterOwnMounts(sys);
+  }
   const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
   const file = option(parsed, "config");
   const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);

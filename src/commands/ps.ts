@@ -1,5 +1,5 @@
 /** `ps`: the processes of a container, by their numbers on the host. */
-import { openContainer, type State } from "../container/state.ts";
+import { cgroupOf, openContainer, type State } from "../container/state.ts";
 import { processesOf } from "../mechanisms/cgroup-removal.ts";
 import { openCgroup } from "../mechanisms/cgroup2.ts";
 import { X_OK } from "../sys/constants.ts";
@@ -25,7 +25,8 @@ export function run(context: Context, parsed: Parsed): number {
 }
 
 /** All that are in the container's cgroup; none where it has gone with its last process. */
-function pidsOf(sys: Sys, { cgroup }: State): number[] {
+function pidsOf(sys: Sys, state: State): number[] {
+  const cgroup = cgroupOf(state);
   try {
     using opened = openCgroup(sys, cgroup);
     return processesOf(sys, opened);

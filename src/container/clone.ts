@@ -14,7 +14,8 @@ import { goOn, receive, tell, waitForParent, type Received } from "./protocol.ts
 export interface CloneRequest {
   readonly spec: Spec;
   readonly joined: Joined;
-  readonly cgroup: CgroupPlace;
+  /** Undefined: the caller's own. */
+  readonly cgroup: CgroupPlace | undefined;
   readonly channel: Fd;
   /** The child's end of the channel. */
   readonly theirs: Fd;
@@ -32,10 +33,11 @@ export interface Child {
  */
 export function cloneInit(sys: Sys, request: CloneRequest): Child {
   const { spec, joined } = request;
-  using cgroup = openCgroup(sys, request.cgroup);
+  using opened = request.cgroup && openCgroup(sys, request.cgroup);
+  const cgroup = opened === undefined ? [] : [opened];
   const user = joined.open.get("user");
   const made = inPidNamespace(sys, joined, () => {
-    if (user === undefined) return clone(sys, cloneFlags(spec), [cgroup]);
+    if (user === undefined) return clone(sys, cloneFlags(spec), cgroup);
     return cloneSibling(sys, request, user, cgroup);
   });
   return { pid: made.pid, pidfd: made.pidfd[0] as Fd }; // The child has none and never looks.
@@ -58,8 +60,8 @@ function clone(sys: Sys, flags: number, cgroup: readonly Fd[]): Made {
  * New namespaces belong to the user namespace that their maker is in: user_namespaces(7). To join one, a helper goes there
  * first and makes init as its own sibling, so that this process is init's parent.
  */
-function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: Fd, cgroup: Fd): Made {
-  const helper = clone(sys, 0, [cgroup]);
+function cloneSibling(sys: Sys, { spec, channel, theirs }: CloneRequest, user: Fd, cgroup: readonly Fd[]): Made {
+  const helper = clone(sys, 0, cgroup);
   if (helper.pid === 0) return joinAndClone(sys, spec, theirs, user);
   const told = receiveFrom(sys, channel, helper.pidfd);
   const { code } = sys.wait(helper.pid, true);

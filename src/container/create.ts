@@ -1,10 +1,12 @@
 /** A container comes into being: the parent's side, top to bottom. init.ts is the other. */
 import { S_IFIFO, O_NONBLOCK, O_RDWR, SIGKILL, PR_SET_DUMPABLE } from "../sys/constants.ts";
+import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { makeFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import type { Facts } from "../facts/facts.ts";
+import { hasAllIds } from "../mechanisms/overlay.ts";
 import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { writeIdMaps } from "../mechanisms/idmap.ts";
@@ -66,9 +68,7 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   sys.phase("plan");
   const host = [...planHost(spec, facts, cgroup.path)];
   const beside = [...planBeside(spec, facts, cgroup.path)];
-  const init = [
-    ...planInit(spec, facts, { id, newKeyring: request.newKeyring, pivot: request.pivot, cgroup: cgroup.path }),
-  ];
+  const init = planInitIn(request, cgroup.path);
   sys.phase("write the intent");
   const directory = makeContainerDirectory(sys, request.root, id);
   const intent = intentOf(sys, request, cgroup);
@@ -77,8 +77,11 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
   try {
     writeState(sys, directory, intent);
     request.makeOwned();
-    execute(host.slice(0, 1), hostScene(sys));
-    made = true;
+    made = makeCgroup(sys, spec, host.slice(0, 1));
+    if (!made) {
+      const steps = planInitIn(request, facts.ownCgroup);
+      return makeInit(sys, request, { directory, intent: { ...intent, cgroup: undefined }, beside: [], steps, told });
+    }
     execute(host.slice(1), hostScene(sys));
     return makeInit(sys, request, { directory, intent, beside, steps: init, told });
   } catch (error) {
@@ -90,6 +93,30 @@ export function createContainer(sys: Sys, request: CreateRequest): Created {
     throw error;
   } finally {
     directory[Symbol.dispose]();
+  }
+}
+
+function planInitIn({ spec, facts, id, newKeyring, pivot }: CreateRequest, cgroup: string): Step[] {
+  return [...planInit(spec, facts, { id, newKeyring, pivot, cgroup })];
+}
+
+/**
+ * Whether there is a cgroup for the container. As runc: where none is delegated to a user without privileges, it stays in the
+ * caller's, unless something is wanted of its own. cgroups(7), "Cgroups delegation". Throws a Failure.
+ */
+function makeCgroup(sys: Sys, { cgroup }: Spec, steps: readonly Step[]): boolean {
+  try {
+    execute(steps, hostScene(sys));
+    return true;
+  } catch (error) {
+    const { cause } = error as Failure;
+    if (!isErrno(cause, "EACCES", "EPERM", "EROFS") || hasAllIds(sys)) throw error;
+    if (cgroup.path === undefined && cgroup.settings.length === 0) return false;
+    throw new Failure(
+      "cannot limit the container or place it in a cgroup",
+      cause,
+      "none is delegated to this user: cgroups(7)",
+    );
   }
 }
 
@@ -186,6 +213,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
       channel: their,
       start,
       preserveFds,
+      exposed: request.facts.euid !== 0,
       hookState: prepared.intent,
     });
   }

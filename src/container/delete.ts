@@ -45,6 +45,7 @@ function refuseLiving(sys: Sys, held: Held): void {
 function endContainer(sys: Sys, held: Held): void {
   const { state } = held;
   if (isAlive(sys, state) && signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
+  if (state.cgroup === undefined) return;
   if (state.pid === 0) leaveCgroup(sys, state.cgroup);
   else removeCgroup(sys, state.cgroup, true);
 }

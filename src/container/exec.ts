@@ -5,6 +5,7 @@ import {
   OPEN_TREE_CLONE,
   CLONE_NEWNS,
   CLONE_NEWPID,
+  CLONE_NEWUSER,
   O_DIRECTORY,
   O_PATH,
   PR_SET_DUMPABLE,
@@ -24,7 +25,7 @@ import { endInFailure } from "./init.ts";
 import { Parent, adopt } from "./parent.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { tell, waitForParent } from "./protocol.ts";
-import { statusOf, type Held, type State, type Status } from "./state.ts";
+import { cgroupOf, statusOf, type Held, type State, type Status } from "./state.ts";
 
 export interface ExecRequest {
   readonly process: Process;
@@ -55,16 +56,15 @@ export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest)
   const [ours, theirs] = sys.socketPair();
   using channel = ours;
   using their = theirs;
-  const pidFlag = Math.floor(state.namespaces / CLONE_NEWPID) % 2 === 1 ? CLONE_NEWPID : 0;
-  if (pidFlag !== 0) attempt("join the container's pid namespace", () => sys.setns(target, pidFlag));
+  const namespaces = joinAhead(sys, state, target);
   sys.phase("clone3");
   const { made, cgroup } = cloneInto(sys, state, request.cgroup);
   sys.phase(made.pid === 0 ? "join the namespaces" : "limits");
   if (made.pid === 0) {
     channel[Symbol.dispose]();
-    cgroup[Symbol.dispose]();
+    cgroup?.[Symbol.dispose]();
     const keyring = state.newKeyring ? state.id : undefined;
-    runInside(sys, { ...request, target, namespaces: state.namespaces - pidFlag, channel: their, keyring });
+    runInside(sys, { ...request, target, namespaces, channel: their, keyring });
   }
   their[Symbol.dispose]();
   const pidfd = made.pidfd[0] as Fd;
@@ -74,7 +74,7 @@ export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest)
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
     // The end of a detached mount takes the kernel long, so it comes with this end of the two, which the child does not wait for.
-    cgroup[Symbol.dispose]();
+    cgroup?.[Symbol.dispose]();
     if (request.atOnce) return { pid: made.pid, pidfd, channel: channel.take(), terminal: undefined };
     sys.phase("wait until it is ready");
     const terminal = request.process.terminal ? parent.expect("terminal") : undefined;
@@ -86,6 +86,37 @@ export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest)
     sys.wait(made.pid, true);
     throw error;
   }
+}
+
+/** Joins what the new process must be born in; gives the flags of the others. */
+function joinAhead(sys: Sys, { namespaces }: State, target: Fd): number {
+  let left = namespaces;
+  if (sys.geteuid() !== 0) {
+    becomeRootOf(sys, target);
+    if (has(left, CLONE_NEWUSER)) left -= CLONE_NEWUSER;
+  }
+  if (!has(left, CLONE_NEWPID)) return left;
+  attempt("join the container's pid namespace", () => sys.setns(target, CLONE_NEWPID));
+  return left - CLONE_NEWPID;
+}
+
+function has(flags: number, flag: number): boolean {
+  return Math.floor(flags / flag) % 2 === 1;
+}
+
+/**
+ * A user without privileges has them in the user namespace that the container is in: the whole command goes there, with mounts of its
+ * own, where its copy of the cgroup can be made. Before its execve init is not to be looked into: ptrace(2).
+ */
+function becomeRootOf(sys: Sys, target: Fd): void {
+  try {
+    sys.setns(target, CLONE_NEWUSER);
+  } catch (error) {
+    throw new Failure("cannot join the container's user namespace", error, "was it started?");
+  }
+  sys.setresgid(0);
+  sys.setresuid(0);
+  sys.unshare(CLONE_NEWNS);
 }
 
 /**
@@ -114,15 +145,15 @@ function refuseStatus(status: Status, ignorePaused: boolean): void {
 
 interface Cloned {
   readonly made: ReturnType<Sys["clone3"]>;
-  readonly cgroup: Fd;
+  /** Undefined where the container has none of its own. */
+  readonly cgroup: Fd | undefined;
 }
 
 /** In the container's cgroup from the first moment; where it has distributed itself to children, in that of its init. */
 function cloneInto(sys: Sys, state: State, below: string): Cloned {
-  const place: CgroupPlace = {
-    mount: state.cgroup.mount,
-    path: below === "/" ? state.cgroup.path : `${state.cgroup.path}${below}`,
-  };
+  if (state.cgroup === undefined && below === "/") return { made: sys.clone3(0, []), cgroup: undefined };
+  const { mount, path } = cgroupOf(state);
+  const place: CgroupPlace = { mount, path: below === "/" ? path : `${path}${below}` };
   try {
     const cgroup = attempt(`open cgroup ${place.path}`, () => detachedCgroup(sys, place));
     return { made: sys.clone3(0, [cgroup]), cgroup };
@@ -131,7 +162,7 @@ function cloneInto(sys: Sys, state: State, below: string): Cloned {
     const line = readFile(sys, null, `/proc/${state.pid}/cgroup`)
       .split("\n")
       .find((text) => text.startsWith("0::"));
-    const cgroup = detachedCgroup(sys, { mount: state.cgroup.mount, path: line?.slice(3) ?? "/" });
+    const cgroup = detachedCgroup(sys, { mount, path: line?.slice(3) ?? "/" });
     return { made: sys.clone3(0, [cgroup]), cgroup };
   }
 }
@@ -168,7 +199,7 @@ function live(
   // What they do is the default since the parent's first moment.
   sys.unblockSignals();
   attempt("join the container's namespaces", () => sys.setns(target, namespaces | CLONE_NEWNS));
-  if (namespaces % 0x20000000 >= 0x10000000) {
+  if (has(namespaces, CLONE_NEWUSER)) {
     sys.setresgid(0);
     sys.setresuid(0);
   }

@@ -1,5 +1,5 @@
 /** A container's init: the child's side, top to bottom. It ends in execve. */
-import { PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
+import { PR_SET_DUMPABLE, PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
 import { reasonOf } from "../sys/errno.ts";
 import { openPath } from "../sys/files.ts";
@@ -25,6 +25,8 @@ export interface Init {
   readonly channel: Fd;
   readonly start: Start;
   readonly preserveFds: number;
+  /** Whether its maker needs to write to its files in /proc without being root. */
+  readonly exposed: boolean;
   readonly hookState: Omit<HookState, "pid">;
 }
 
@@ -104,10 +106,13 @@ function openIfReachable(sys: Sys, path: string): Fd | undefined {
   }
 }
 
-function becomeRoot(sys: Sys, { spec, channel }: Init): void {
+function becomeRoot(sys: Sys, { spec, channel, exposed }: Init): void {
   if (spec.userNamespace !== undefined) {
+    // The files of a process that is not dumpable are root's: proc(5). A maker without privileges could not write to them.
+    if (exposed) sys.prctl(PR_SET_DUMPABLE, 1, 0);
     tell(sys, channel, "idMaps");
     waitForParent(sys, channel);
+    if (exposed) sys.prctl(PR_SET_DUMPABLE, 0, 0);
   }
   sys.setresgid(0);
   sys.setresuid(0);

@@ -5,7 +5,7 @@ import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { killCgroup, processesOf, signal as send } from "../mechanisms/cgroup-removal.ts";
 import { openCgroup } from "../mechanisms/cgroup2.ts";
-import { isAlive, openContainer, type State } from "./state.ts";
+import { cgroupOf, isAlive, openContainer, type State } from "./state.ts";
 
 /** Sends `number` to init, or with `all` to every process of the container. Throws a Failure with runc's words. */
 export function killContainer(
@@ -16,7 +16,7 @@ export function killContainer(
 ): void {
   using held = openContainer(sys, root, id);
   const { state } = held;
-  if (request.all || (request.number === SIGKILL && state.sharesPids)) {
+  if (request.all || (request.number === SIGKILL && state.sharesPids && state.cgroup !== undefined)) {
     const any = signalAll(sys, state, request.number);
     if (!any && !request.all) throw new Failure("container not running");
     return;
@@ -39,14 +39,15 @@ export function signalInit(sys: Sys, state: State, number: number): boolean {
 }
 
 function signalAll(sys: Sys, state: State, number: number): boolean {
+  const place = cgroupOf(state);
   try {
-    using cgroup = openCgroup(sys, state.cgroup);
+    using cgroup = openCgroup(sys, place);
     const pids = processesOf(sys, cgroup);
     if (number === SIGKILL) killCgroup(sys, cgroup);
     else for (const pid of pids) send(sys, pid, number);
     return pids.length > 0;
   } catch (error) {
     if (isErrno(error, "ENOENT")) return false;
-    throw new Failure(`cannot signal the processes of cgroup ${state.cgroup.path}`, error);
+    throw new Failure(`cannot signal the processes of cgroup ${place.path}`, error);
   }
 }

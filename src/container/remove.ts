@@ -18,7 +18,11 @@ export function removeContainer(
   { owned }: { readonly owned: string | undefined },
 ): void {
   try {
-    if (owned !== undefined) sys.removeTree(null, owned);
+    if (owned !== undefined) {
+      // Of a user without privileges: they may be of ids that are lent to it.
+      if (sys.geteuid() !== 0) sys.load("rootless").becomeRootInside(sys);
+      sys.removeTree(null, owned);
+    }
     using directory = openDirectory(sys, null, root);
     const leaving = `${id}${LEAVING}`;
     renameOver(sys, directory, id, leaving);

@@ -24,7 +24,8 @@ export interface State {
   /** RFC 3339 with nanoseconds. */
   readonly created: string;
   readonly annotations: Readonly<Record<string, string>>;
-  readonly cgroup: CgroupPlace;
+  /** Undefined where it has none of its own: a user without privileges may not make one everywhere. */
+  readonly cgroup: CgroupPlace | undefined;
   /** From /proc/sys/kernel/random/boot_id: pids of another boot mean nothing. */
   readonly boot: string;
   /** Init's pid, 0 as long as there is only the intent to make one; and its start time, in ticks since boot: proc(5). */
@@ -179,7 +180,8 @@ export function readState(sys: Sys, directory: Fd, id: string): State {
   if (text === undefined) throw doesNotExist();
   try {
     const state = JSON.parse(text) as State;
-    if (state.version === 1 && state.id === id && typeof state.cgroup.path === "string") return state;
+    if (state.version === 1 && state.id === id && (state.cgroup === undefined || typeof state.cgroup.path === "string"))
+      return state;
   } catch {
     // Falls through: damaged is damaged.
   }
@@ -205,7 +207,14 @@ function isWaiting(sys: Sys, directory: Fd): boolean {
   }
 }
 
-function isFrozen(sys: Sys, place: CgroupPlace): boolean {
+/** The container's cgroup, for what needs one. Throws a Failure where it has none. */
+export function cgroupOf({ id, cgroup }: Pick<State, "id" | "cgroup">): CgroupPlace {
+  if (cgroup !== undefined) return cgroup;
+  throw new Failure(`container ${id} has no cgroup of its own, by which its processes would be known`);
+}
+
+function isFrozen(sys: Sys, place: CgroupPlace | undefined): boolean {
+  if (place === undefined) return false;
   try {
     using cgroup = openCgroup(sys, place);
     return readCgroup(sys, cgroup, "cgroup.events").includes("frozen 1");

@@ -2,9 +2,11 @@
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { isWithin } from "../spec/paths.ts";
+import { withOriginal } from "../container/protect.ts";
 import type { Held } from "../container/state.ts";
 import { specOf } from "../container/start.ts";
 import { originOf } from "./containers.ts";
+import { becomeRootInside, enterOwnMounts } from "./rootless.ts";
 import { openView } from "./view.ts";
 import { passedPath, Worker, type Change } from "./worker.ts";
 
@@ -16,8 +18,11 @@ export function diffContainer(sys: Sys, env: readonly string[], held: Held): Cha
   const origin = originOf(sys, held.state.owned);
   if (origin === undefined)
     throw new Failure(`container ${held.state.id} is not from an image: there is nothing to compare it with`);
+  const around = withOriginal(sys, env);
+  becomeRootInside(sys);
+  enterOwnMounts(sys);
   using view = openView(sys, origin.overlay.lower);
-  using worker = new Worker(sys, env, [view]);
+  using worker = new Worker(sys, around, [view]);
   const { changes } = worker.ask("diff", { upper: origin.overlay.upper, lower: passedPath(0) });
   const places = [...MADE, ...specOf(sys, held).mounts.map(({ destination }) => destination)];
   return withoutPlaces(changes, places);

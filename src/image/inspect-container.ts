@@ -23,7 +23,7 @@ export function inspectContainer(sys: Sys, held: Held): object {
     ...(origin === undefined ? {} : imageOf(origin)),
     Bundle: state.bundle,
     Rootfs: state.rootfs,
-    CgroupPath: state.cgroup.path,
+    CgroupPath: state.cgroup?.path ?? "",
     Mounts: spec.mounts.map((mount) => mountOf(mount, origin?.store)),
     Config: configOf(spec),
     HostConfig: {

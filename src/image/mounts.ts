@@ -20,10 +20,17 @@ export interface Places {
   readonly init: string;
   /** Where the container has a user namespace: what the ids of its files are to the host. */
   readonly idmap: object | undefined;
+  /** Whether it is in any that is not the host's: one of its own, or that of a user without privileges. */
+  readonly inUserNamespace: boolean;
+  /** Whether it has the group of terminals: see TERMINAL_GROUP. */
+  readonly hasTerminalGroup: boolean;
 }
 
 /** Where that is inside. */
 export const INIT = "/sbin/tsrun-init";
+
+/** The group that terminals belong to by custom, "tty": devpts, Documentation/filesystems/devpts.rst. */
+export const TERMINAL_GROUP = 5;
 
 /** The files of a named volume. */
 function volumePath(store: string, name: string): string {
@@ -62,7 +69,7 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
     ...wishes,
   ];
   // One that is asked for takes the place of a default one, and of all below it: those would be covered.
-  const defaults = defaultMounts(options, places.idmap !== undefined).filter(
+  const defaults = defaultMounts(options, places).filter(
     ({ destination }) =>
       !(options.withoutShm && destination === "/dev/shm") &&
       !asked.some((mount) => isWithin(destination, mount.destination)),
@@ -74,7 +81,7 @@ function bind(source: string, destination: string, ...more: readonly string[]): 
   return { destination, type: "bind", source, options: ["rbind", "rprivate", ...more] };
 }
 
-function defaultMounts(options: Options, inUserNamespace: boolean): RawMount[] {
+function defaultMounts(options: Options, { inUserNamespace, hasTerminalGroup }: Places): RawMount[] {
   const { security, shmSize, namespaces, readonlyRoot, scratch } = options;
   // Message queues of another ipc namespace can be had by their system calls only: mq_overview(7).
   const wanted = DEFAULT_MOUNTS.filter(
@@ -87,7 +94,9 @@ function defaultMounts(options: Options, inUserNamespace: boolean): RawMount[] {
     if (inUserNamespace && shows !== undefined && !hasOwn(namespaces, shows))
       return bind(mount.destination, mount.destination, ...mount.options);
     const sized = mount.destination === "/dev/shm" && shmSize !== undefined;
-    const words = mount.options.filter((word) => !(security.privileged && word === "ro"));
+    const words = mount.options.filter(
+      (word) => !(security.privileged && word === "ro") && (hasTerminalGroup || word !== `gid=${TERMINAL_GROUP}`),
+    );
     return {
       ...mount,
       options: sized ? words.map((word) => (word.startsWith("size=") ? `size=${shmSize}` : word)) : words,

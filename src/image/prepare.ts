@@ -3,9 +3,10 @@ import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { checkId } from "../container/paths.ts";
+import { hasAllIds } from "../mechanisms/overlay.ts";
 import type { RawSeccomp } from "../mechanisms/seccomp-default.ts";
 import { writeJson } from "../spec/json.ts";
-import type { Overlay } from "../spec/spec.ts";
+import type { IdMaps, Overlay } from "../spec/spec.ts";
 import { absolutePath, option, type Context, type Parsed } from "../commands/context.ts";
 import { newContainerPath } from "./containers.ts";
 import { readAround } from "./around.ts";
@@ -14,8 +15,9 @@ import { findCdiDevices } from "./cdi.ts";
 import { devicesBelow, findDevices, findNodes, type Devices } from "./devices.ts";
 import { joinContainers } from "./joined.ts";
 import { makeFiles } from "./make.ts";
+import { becomeRootInside, enterOwnMounts, fitInside, isMapped, mapsOf } from "./rootless.ts";
 import { hostnameOf, nameFiles } from "./names.ts";
-import { usedVolumes } from "./mounts.ts";
+import { TERMINAL_GROUP, usedVolumes, type Places } from "./mounts.ts";
 import { obtainImage, parsePullPolicy, type Obtained } from "./obtain.ts";
 import { parseOptions, type Options } from "./flags/options.ts";
 import { asMachine, checkPlatform, nameOf, parsePlatform, runsOn, type Machine } from "./platform.ts";
@@ -52,25 +54,22 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
+  becomeRootInside(sys);
   const { release, machine: word } = sys.uname();
   const machine = asMachine(word);
   const image = imageFor(context, parsed, store, machine);
+  enterOwnMounts(sys);
   const { process } = image.config;
   const owned = newContainerPath(store);
   const lower = lowerOf(store, image);
-  const user = identify(sys, lower, { user: options.user ?? process.user, groups: options.groups });
+  const user = userFor(sys, lower, process.user, options);
   const chosen = options.userns && chooseMaps(store, options.userns, sizeOf(sys, lower, user));
   const idmap = chosen?.maps;
   const overlay: Overlay = { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap };
   const hostname = hostnameOf(sys, options, id);
   const etc = nameFiles(sys, options, hostname);
-  const places = {
-    store: store.path,
-    volumes: `${owned}/volumes`,
-    etc: { path: `${owned}/etc`, names: [...etc.keys()] },
-    init: `${owned}/init`,
-    idmap,
-  };
+  const files = { store: store.path, volumes: `${owned}/volumes`, init: `${owned}/init` };
+  const places = { ...files, etc: { path: `${owned}/etc`, names: [...etc.keys()] }, idmap, ...insideOf(sys, idmap) };
   const edits = findCdiDevices(sys, options.devices);
   const config = toConfig(image.config, options, {
     ...places,
@@ -93,6 +92,20 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const { env } = context;
   const make = (): void => makeFiles(store, { image, options, owner, chosen, owned, overlay, text, etc, volumes, env });
   return { id, config: text, bundle: owned, overlay, owned, make };
+}
+
+/** Who the process is: by the image's word, or the command line's. Throws a Failure. */
+function userFor(sys: Sys, lower: readonly string[], own: string, { user = own, groups }: Options): Identity {
+  const wanted = identify(sys, lower, { user, groups });
+  return hasAllIds(sys) ? wanted : fitInside(wanted, groups, mapsOf(sys));
+}
+
+/** What it means for mounts which user namespace the container is in. */
+function insideOf(sys: Sys, idmap: IdMaps | undefined): Pick<Places, "inUserNamespace" | "hasTerminalGroup"> {
+  return {
+    inUserNamespace: idmap !== undefined || !hasAllIds(sys),
+    hasTerminalGroup: isMapped(mapsOf(sys).gids, TERMINAL_GROUP),
+  };
 }
 
 /** The image that the command line names, for the platform that it names. Throws a Failure. */

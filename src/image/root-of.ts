@@ -17,6 +17,7 @@ import { hostIdOf, mapIds, MapsInUse } from "../mechanisms/idmap.ts";
 import { enterPrivateMounts, mountMappedOverlay, mountOverlay } from "../mechanisms/overlay.ts";
 import type { Mount, MountIdmap, Overlay, Spec } from "../spec/spec.ts";
 import { originOf } from "./containers.ts";
+import { becomeRootInside } from "./rootless.ts";
 
 /** The root of the container; this process may be in a mount namespace of its own afterwards. Throws a Failure. */
 export function openContainerRoot(sys: Sys, held: Held): Fd {
@@ -36,6 +37,7 @@ export function openContainerRoot(sys: Sys, held: Held): Fd {
 function mountStopped(sys: Sys, held: Held): Fd {
   const spec = specOf(sys, held);
   const origin = originOf(sys, held.state.owned);
+  becomeRootInside(sys);
   enterPrivateMounts(sys);
   using maps = new MapsInUse(sys);
   using place = openPath(sys, held.state.rootfs);

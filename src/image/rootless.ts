@@ -1,23 +1,47 @@
 /**
- * A user without privileges: files of many owners need many ids, which a user namespace has. This process enters one in which it is
- * root, and the ids 1 and above are those that /etc/subuid and /etc/subgid lend to the user: user_namespaces(7), newuidmap(1). Without such ids only files of root can be made.
+ * A user without privileges: files of many owners need many ids, and mounts need privileges, which a user namespace has. This process
+ * enters one of its own, with the ids that /etc/subuid and /etc/subgid lend to the user: user_namespaces(7), newuidmap(1).
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, O_WRONLY } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
 import { isErrno } from "../sys/errno.ts";
-import { readFileIfAny } from "../sys/files.ts";
+import { readFile, readFileIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
 import type { Sys } from "../sys/sys.ts";
 import { hasAllIds } from "../mechanisms/overlay.ts";
 import { rangesIn, type Range } from "./lent.ts";
+import type { Identity } from "./users.ts";
 
 /** More than its page no such file has in earnest. */
 const FILE_LIMIT = 1 << 20;
 const TOOLS = ["/usr/bin", "/bin", "/usr/local/bin"];
 
-/** Makes this process root of a namespace of its own, unless it is root already. Throws a Failure. */
+/**
+ * Makes this process root of a namespace of its own, unless it is root already: the ids 1 and above are the lent ones, and without
+ * such only files of root can be made. Throws a Failure.
+ */
 export function becomeRootInside(sys: Sys): void {
   if (sys.geteuid() === 0) return;
+  enterNamespace(sys, { own: 0, lent: 1 });
+  sys.setresgid(0);
+  sys.setresuid(0);
+}
+
+/**
+ * Gives this process all capabilities in a namespace of its own, in which every id is what it is outside: so that the maps of a
+ * config.json mean there what they say. Throws a Failure.
+ */
+export function becomeCapable(sys: Sys): void {
+  enterNamespace(sys, { own: undefined, lent: undefined });
+}
+
+/** What the user's own id and the first lent one are inside; undefined: what they are outside. */
+interface Inside {
+  readonly own: number | undefined;
+  readonly lent: number | undefined;
+}
+
+function enterNamespace(sys: Sys, inside: Inside): void {
   const [uid, gid] = [sys.geteuid(), sys.getegid()];
   const ranges = lentTo(sys, uid);
   const [listen, tell] = sys.pipe();
@@ -26,7 +50,7 @@ export function becomeRootInside(sys: Sys): void {
   const helper = sys.clone3(0, []);
   if (helper.pid === 0) {
     tell[Symbol.dispose]();
-    sys.exit(sys.readSome(listen, 1).length === 1 && writeMaps(sys, { pid, uid, gid, ...ranges }) ? 0 : 1);
+    sys.exit(sys.readSome(listen, 1).length === 1 && writeMaps(sys, { pid, uid, gid, ...ranges }, inside) ? 0 : 1);
   }
   try {
     sys.unshare(CLONE_NEWUSER);
@@ -41,10 +65,8 @@ export function becomeRootInside(sys: Sys): void {
     tell[Symbol.dispose]();
     listen[Symbol.dispose]();
   }
-  if (sys.wait(helper.pid, true).code !== 0) mapAlone(sys, uid, gid);
+  if (sys.wait(helper.pid, true).code !== 0) mapAlone(sys, { uid, gid }, inside);
   helper.pidfd[0]?.[Symbol.dispose]();
-  sys.setresgid(0);
-  sys.setresuid(0);
 }
 
 /**
@@ -55,6 +77,45 @@ export function enterOwnMounts(sys: Sys): void {
   if (!hasAllIds(sys)) sys.unshare(CLONE_NEWNS);
 }
 
+/** What /proc/self says of this user namespace: user_namespaces(7). */
+export interface OwnMaps {
+  readonly uids: string;
+  readonly gids: string;
+  /** "deny" where groups may not be set. */
+  readonly setgroups: string;
+}
+
+export function mapsOf(sys: Sys): OwnMaps {
+  const read = (name: string): string => readFile(sys, null, `/proc/self/${name}`).trim();
+  return { uids: read("uid_map"), gids: read("gid_map"), setgroups: read("setgroups") };
+}
+
+/**
+ * As much of an identity as a process can have in this user namespace; `asked` are the groups of the command line. Groups of the
+ * image go where none may be set: no file can be theirs. Throws a Failure where an id is missing. Pure.
+ */
+export function fitInside(identity: Identity, asked: readonly string[], { uids, gids, setgroups }: OwnMaps): Identity {
+  const { uid, gid } = identity;
+  const hint = "are there enough ids for this user in /etc/subuid and /etc/subgid?";
+  if (!isMapped(uids, uid)) throw new Failure(`a process cannot be uid ${uid}: this user has no such id (${hint})`);
+  if (!isMapped(gids, gid)) throw new Failure(`a process cannot be gid ${gid}: this user has no such id (${hint})`);
+  if (setgroups !== "deny") return identity;
+  if (asked.length > 0)
+    throw new Failure(`a process cannot have the group ${asked[0] ?? ""} besides its own (${hint})`);
+  return { ...identity, additionalGids: [] };
+}
+
+/** Whether a map, in the kernel's words, has an id for this one of its inside: user_namespaces(7). */
+export function isMapped(map: string, id: number): boolean {
+  return map.split("\n").some((line) => {
+    const [first = 0, , count = 0] = line
+      .split(" ")
+      .filter((word) => word !== "")
+      .map(Number);
+    return id >= first && id < first + count;
+  });
+}
+
 interface Maps {
   readonly pid: number;
   readonly uid: number;
@@ -63,23 +124,33 @@ interface Maps {
   readonly gids: Range | undefined;
 }
 
-function writeMaps(sys: Sys, { pid, uid, gid, uids, gids }: Maps): boolean {
-  return writeMap(sys, "newuidmap", [pid, uid], uids) && writeMap(sys, "newgidmap", [pid, gid], gids);
+function writeMaps(sys: Sys, { pid, uid, gid, uids, gids }: Maps, inside: Inside): boolean {
+  const write = (name: string, own: number, lent: Range | undefined): boolean =>
+    lent !== undefined && writeMap(sys, name, [pid, ...lineOf(inside, own), ...lentLineOf(inside, lent)]);
+  return write("newuidmap", uid, uids) && write("newgidmap", gid, gids);
 }
 
-function writeMap(sys: Sys, name: string, [pid, own]: readonly [number, number], lent: Range | undefined): boolean {
+function lineOf(inside: Inside, id: number): readonly number[] {
+  return [inside.own ?? id, id, 1];
+}
+
+function lentLineOf(inside: Inside, { first, count }: Range): readonly number[] {
+  return [inside.lent ?? first, first, count];
+}
+
+function writeMap(sys: Sys, name: string, numbers: readonly number[]): boolean {
   const path = TOOLS.map((folder) => `${folder}/${name}`).find((each) => sys.statxIfAny(null, each, 0) !== undefined);
-  if (lent === undefined || path === undefined) return false;
-  const args = [name, ...[pid, 0, own, 1, 1, lent.first, lent.count].map(String)];
+  if (path === undefined) return false;
+  const args = [name, ...numbers.map(String)];
   return runProgram(sys, { path, args, env: [], input: "", timeout: 10_000 }).code === 0;
 }
 
-/** The user alone, as root: what anybody may write. */
-function mapAlone(sys: Sys, uid: number, gid: number): void {
+/** The user alone: what anybody may write. */
+function mapAlone(sys: Sys, { uid, gid }: Pick<Maps, "uid" | "gid">, inside: Inside): void {
   const texts = [
     ["setgroups", "deny"],
-    ["uid_map", `0 ${uid} 1`],
-    ["gid_map", `0 ${gid} 1`],
+    ["uid_map", lineOf(inside, uid).join(" ")],
+    ["gid_map", lineOf(inside, gid).join(" ")],
   ] as const;
   for (const [name, text] of texts) {
     try {

@@ -63,7 +63,7 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
       resources: { devices: rulesOf(options, around), ...resourcesOf(options.limits, around.hasSwap) },
       ...propagationOf(options),
       ...(around.devices.nodes.length === 0 ? {} : { devices: around.devices.nodes }),
-      ...sysctlsOf(options, idmap),
+      ...sysctlsOf(options, around),
       ...(cgroupParent === undefined ? {} : { cgroupsPath: cleanPath(`/${cgroupParent}/${around.id}`) }),
       ...seccompOf(options, around),
       maskedPaths: security.masked ? MASKED_PATHS : [],
@@ -78,12 +78,12 @@ function propagationOf({ mounts }: Options): object {
   return isShared ? { rootfsPropagation: "shared" } : {};
 }
 
-function sysctlsOf({ namespaces, sysctl }: Options, idmap: IdMaps | undefined): object {
+function sysctlsOf({ namespaces, sysctl }: Options, { inUserNamespace }: Surroundings): object {
   const defaults = Object.entries(hasOwn(namespaces, "network") ? DEFAULT_SYSCTLS : {});
   // In a user namespace, as docker: who may ping is a range of groups, and it has not that many. And the host's /proc, which is
   // there without a pid namespace, lets it set none.
   const fitting = defaults.filter(
-    ([key]) => idmap === undefined || (key !== "net.ipv4.ping_group_range" && hasOwn(namespaces, "pid")),
+    ([key]) => !inUserNamespace || (key !== "net.ipv4.ping_group_range" && hasOwn(namespaces, "pid")),
   );
   const all = { ...Object.fromEntries(fitting), ...sysctl };
   return Object.keys(all).length === 0 ? {} : { sysctl: all };

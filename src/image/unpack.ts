@@ -42,6 +42,8 @@ export function unpackImage(context: Context, image: string, destination: string
     etc: { path: "etc", names: [] },
     init: "init",
     idmap: undefined,
+    inUserNamespace: false,
+    hasTerminalGroup: true,
     devices: { nodes: [], rules: [] },
     edits: NO_EDITS,
     callerEnv: [],

@@ -3,6 +3,7 @@ import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFileIfAny } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
+import { hasAllIds } from "../mechanisms/overlay.ts";
 import type { IdMapping, IdMaps } from "../spec/spec.ts";
 import { lookAtContainers } from "./containers.ts";
 import type { AutoWish } from "./flags/userns.ts";
@@ -28,7 +29,7 @@ export interface ChosenMaps extends Disposable {
  */
 export function chooseMaps(store: Store, wish: AutoWish, size: number): ChosenMaps {
   const { sys, path } = store;
-  if (sys.geteuid() !== 0)
+  if (!hasAllIds(sys))
     throw new Failure("--userns auto is for root: the kernel lets nobody else mount the layers with other ids");
   makeStore(store);
   const lock = attempt(`lock the ids of ${path}`, () => {

@@ -18,6 +18,7 @@ import { SpecError } from "../spec/error.ts";
 import { cleanPath } from "../spec/paths.ts";
 import type { CgroupSetting, DeviceRule, Spec } from "../spec/spec.ts";
 import { compileDeviceFilter } from "./device-filter-compile.ts";
+import { hasAllIds } from "./overlay.ts";
 
 /** Into no link and no other mount. */
 export const STRICT = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV;
@@ -167,8 +168,13 @@ export function filterDevices(
   order: { readonly place: CgroupPlace; readonly rules: readonly DeviceRule[] },
 ): void {
   using cgroup = openCgroup(sys, order.place);
-  using program = sys.loadDeviceFilter(compileDeviceFilter(order.rules));
-  sys.attachDeviceFilter(cgroup, program, BPF_F_ALLOW_MULTI);
+  try {
+    using program = sys.loadDeviceFilter(compileDeviceFilter(order.rules));
+    sys.attachDeviceFilter(cgroup, program, BPF_F_ALLOW_MULTI);
+  } catch (error) {
+    // As runc: it takes CAP_BPF of the host, bpf(2). Without privileges no device can be had that the caller has not.
+    if (!isErrno(error, "EPERM") || hasAllIds(sys)) throw error;
+  }
 }
 
 /** A handle on a cgroup. Throws a SysError. */

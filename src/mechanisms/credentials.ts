@@ -1,6 +1,7 @@
 /** Who the process is: credentials(7). */
 import { PR_SET_NO_NEW_PRIVS } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
+import { readFileIfAny } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
 import type { Process, User } from "../spec/spec.ts";
@@ -36,11 +37,21 @@ export interface Identity {
  */
 export function setIds({ sys }: Scene, { user, cwd }: Identity): void {
   const entered = tryEnter(sys, cwd);
-  sys.setgroups(user.additionalGids);
+  setGroups(sys, user.additionalGids);
   sys.setresgid(user.gid);
   sys.setresuid(user.uid);
   if (!entered) sys.chdir(cwd);
   if (!sys.getcwd().startsWith("/")) throw new Error(`the working directory ${cwd} is outside of the container's root`);
+}
+
+/** Where a user namespace denies setgroups(2), nobody can let go of the caller's groups: user_namespaces(7). As runc. */
+function setGroups(sys: Sys, groups: readonly number[]): void {
+  try {
+    sys.setgroups(groups);
+  } catch (error) {
+    const denied = (): boolean => readFileIfAny(sys, null, "/proc/self/setgroups")?.trim() === "deny";
+    if (!isErrno(error, "EPERM") || groups.length > 0 || !denied()) throw error;
+  }
 }
 
 function tryEnter(sys: Sys, path: string): boolean {

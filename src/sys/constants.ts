@@ -21,6 +21,10 @@ export const AT_RECURSIVE = 0x8000;
 export const LOCK_EX = 2;
 export const LOCK_NB = 4;
 export const X_OK = 1;
+export const F_SEAL_SEAL = 1;
+export const F_SEAL_SHRINK = 2;
+export const F_SEAL_GROW = 4;
+export const F_SEAL_WRITE = 8;
 
 // linux/openat2.h
 export const RESOLVE_NO_XDEV = 0x01;

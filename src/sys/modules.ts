@@ -41,6 +41,7 @@ export interface Modules {
   "commands-diff": typeof import("../commands/diff.ts");
   "commands-cp": typeof import("../commands/cp.ts");
   "image-prepare": typeof import("../image/prepare.ts");
+  rootless: typeof import("../image/rootless.ts");
   phases: typeof import("../commands/phases.ts");
   trace: typeof import("../commands/trace.ts");
   seccomp: typeof import("../mechanisms/seccomp-compile.ts");

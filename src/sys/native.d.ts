@@ -100,6 +100,8 @@ export interface Native {
   duplicate(fd: Fd, least: number): Fd;
   /** `dup3(2)`: makes `number` a copy that survives execve. */
   duplicateTo(fd: Fd, number: number): void;
+  /** `fcntl(2)` F_GET_SEALS: F_SEAL_*. EINVAL for what can have none. */
+  getSeals(fd: Fd): number;
   /** Takes over a descriptor that was open when the program began: 0, 1, 2, or one that a caller passed on. */
   inherited(number: number): Fd;
   /** `open_tree(2)`, close-on-exec always: with OPEN_TREE_CLONE a detached copy of a mount. */

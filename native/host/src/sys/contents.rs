@@ -151,6 +151,11 @@ calls! {
         if unsafe { libc::dup2(fd.0, number) } < 0 { Err(Errno::last()) } else { Ok(()) }
     }
 
+    /// `fcntl(2)` F_GET_SEALS: F_SEAL_*. EINVAL for what can have none.
+    fn getSeals(fd: Fd) -> i64 {
+        Ok(rustix::fs::fcntl_get_seals(fd.get())?.bits().into())
+    }
+
     /// Takes over a descriptor that was open when the program began: 0, 1, 2, or one that a caller passed on.
     fn inherited(number: i32) -> OwnedFd {
         // SAFETY: asks only whether the number is open.
