@@ -1,5 +1,6 @@
 /** Ids that are lent, and what containers get of them: subuid(5). */
 import { freeIn, mapsOf, rangesIn, sizeFor } from "../../../src/image/lent.ts";
+import { fitInside, isMapped } from "../../../src/image/rootless.ts";
 import { deepEqual, equal, test, throws } from "../../support/unit.ts";
 
 test("the first range of the user's counts, by name or by number", () => {
@@ -43,4 +44,34 @@ test("an image needs the ids that its passwd and group name, but for nobody's, a
   equal(sizeFor({ passwd: "", group: "" }, [0]), 1024);
   equal(sizeFor({ passwd: "a:x:3000:4000:::\nnobody:x:65534:65534:::\n", group: "b:x:2000:7000\n" }, [0]), 4001);
   equal(sizeFor({ passwd: "a:x:4294967295:x\n#c:x:9000:1\n", group: "nogroup:x:65534:\n" }, [8000]), 8001);
+});
+
+const LENT = {
+  uids: "0 54321 1\n         1     700000      65536",
+  gids: "0 54321 1\n1 700000 1000",
+  setgroups: "allow",
+};
+const ALONE = { uids: "0 54321 1", gids: "0 54321 1", setgroups: "deny" };
+
+test("an id is in a map from the first of a line to the last", () => {
+  const ids = [0, 1, 65_536, 65_537];
+  deepEqual(
+    ids.filter((id) => isMapped(LENT.uids, id)),
+    [0, 1, 65_536],
+  );
+  equal(isMapped("", 0), false);
+});
+
+test("a process can be who has an id in the user namespace", () => {
+  const alice = { uid: 1000, gid: 1000, additionalGids: [50] };
+  deepEqual(fitInside(alice, ["staff"], LENT), alice);
+  throws(() => fitInside({ ...alice, uid: 65_537 }, [], LENT), "cannot be uid 65537");
+  throws(() => fitInside({ ...alice, gid: 1001 }, [], LENT), "cannot be gid 1001");
+  throws(() => fitInside(alice, [], ALONE), "cannot be uid 1000");
+});
+
+test("where groups may not be set, those of the image go, and one that is asked for is refused", () => {
+  const root = { uid: 0, gid: 0, additionalGids: [0, 10] };
+  deepEqual(fitInside(root, [], ALONE), { ...root, additionalGids: [] });
+  throws(() => fitInside(root, ["staff"], ALONE), "cannot have the group staff");
 });
