@@ -13,7 +13,8 @@ import type { PullView } from "./pull-view.ts";
 import { noRoom } from "./room.ts";
 import { isThere, layerPath, namesIn, type Store } from "./store.ts";
 import { isFree, type Task } from "./tasks.ts";
-import { WorkerFailure, type LayerOrder, type Worker } from "./worker.ts";
+import type { LayerOrder } from "./orders.ts";
+import { WorkerFailure, type Worker } from "./worker.ts";
 
 /** Layers that are unpacked at a time; more would wait for the disk. */
 const THREADS = 4;

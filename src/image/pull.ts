@@ -30,7 +30,8 @@ import {
 } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
-import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
+import type { PullOrder } from "./orders.ts";
+import { WorkerFailure, type Worker } from "./worker.ts";
 
 export interface PullOptions extends Access {
   /** The machine's where it is not given; "all" for every one that the image is for. */
