@@ -96,12 +96,18 @@ export const SHELL: { readonly [V in Verb]: (options: With<V>) => Lines } = {
 function mountRoot({ overlay }: Root): Lines {
   if (overlay === undefined) return ['mount --rbind "$rootfs" "$rootfs"'];
   const options = `lowerdir=${overlay.lower.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}`;
-  return [`mount -t overlay -o ${quote(options)} overlay "$rootfs"`];
+  const mapped =
+    overlay.idmap === undefined
+      ? []
+      : [
+          "# Each of these directories would be idmapped first, outside: mount --bind -o X-mount.idmap=... of util-linux 2.39.",
+        ];
+  return [...mapped, `mount -t overlay -o ${quote(options)} overlay "$rootfs"`];
 }
 
 const PROPAGATION = ["private", "shared", "slave", "unbindable"].flatMap((word) => [word, `r${word}`]);
 /** Options that are not for the call that makes the mount. */
-const OTHERS = ["bind", "rbind", "tmpcopyup", ...PROPAGATION];
+const OTHERS = ["bind", "rbind", "tmpcopyup", "idmap", "ridmap", ...PROPAGATION];
 
 function shellMount({ mount, source, propagation }: MountOrder): Lines {
   const target = inRoot(mount.destination);

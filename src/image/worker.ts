@@ -213,8 +213,11 @@ export class Worker implements Disposable {
   /** Bytes that were read and belong to lines that were not asked for yet. */
   #pending: string[] = [];
 
-  /** Starts the worker that lies beside the program; for what is `passed` see passedPath. Throws a Failure where there is none. */
-  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = []) {
+  /**
+   * Starts the worker that lies beside the program; for what is `passed` see passedPath. It makes files as the uid and gid of
+   * `maker`, if there is one. Throws a Failure where there is no worker.
+   */
+  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = [], maker?: readonly [number, number]) {
     const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
     becomeRootInside(sys);
     try {
@@ -223,7 +226,12 @@ export class Worker implements Disposable {
       throw new Failure(`cannot run ${path}, which lies beside tsrun`, cause);
     }
     this.#sys = sys;
-    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [], passed });
+    this.#piped = startPiped(sys, {
+      path,
+      args: maker === undefined ? [PROGRAM] : [PROGRAM, "--as", ...maker.map(String)],
+      env: [],
+      passed,
+    });
   }
 
   /** Asks for one thing and waits for it. Throws a WorkerFailure with the worker's own words. */
