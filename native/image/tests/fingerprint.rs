@@ -156,7 +156,8 @@ fn a_content_that_no_layer_has_is_not_made_up_needs_root() {
 
 #[test]
 fn a_recipe_that_is_damaged_is_found_and_not_made_up() {
-    let damages: [(&str, fn(&Path)); 3] = [
+    type Harm = fn(&Path);
+    let damages: [(&str, Harm); 3] = [
         ("recipe", |file| fs::File::options().write(true).open(file).unwrap().write_all_at(b"!", 9).unwrap()),
         ("recipe", |file| fs::remove_file(file).unwrap()),
         ("kept", |file| fs::remove_file(file).unwrap()),
