@@ -10,7 +10,7 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
   const place = parsePlace(parsed.operands[0] ?? "");
   using worker = new Worker(sys, env);
   const told = isSet(parsed, "progress") ? progressTo(sys) : {};
-  const manner = { name: option(parsed, "name"), told };
+  const manner = { name: option(parsed, "name"), snapshotter: globals.snapshotter, told };
   for (const { record } of loadImages({ sys, path: globals.store }, worker, place, manner)) {
     print(sys, `${record.name === undefined ? record.id : familiar(parseReference(record.name))}\n`);
   }

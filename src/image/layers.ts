@@ -11,7 +11,7 @@ import type { Found, Opened } from "./source.ts";
 import { noRoom } from "./room.ts";
 import { isThere, layerPath, namesIn, type Store } from "./store.ts";
 import { isFree, type Task } from "./tasks.ts";
-import { WorkerFailure, type LayerOrder, type Worker } from "./worker.ts";
+import { WorkerFailure, type LayerOrder, type Snapshotter, type Worker } from "./worker.ts";
 
 /** Layers that are unpacked at a time; more would wait for the disk. */
 const THREADS = 4;
@@ -28,6 +28,7 @@ interface Bringing {
   readonly source: Opened["source"];
   readonly task: Task;
   readonly told: Told;
+  readonly snapshotter: Snapshotter;
 }
 
 type Missing = ReadonlyMap<Digest, Found["layers"][number]>;
@@ -55,10 +56,10 @@ function missingOf(store: Store, { layers }: Pick<Found, "layers">): Missing {
   return new Map(all.filter(([diffId]) => !isThere(store, layerPath(store, diffId))));
 }
 
-function unpack(store: Store, worker: Worker, missing: Missing, { source, task, told }: Bringing): void {
+function unpack(store: Store, worker: Worker, missing: Missing, { source, task, told, snapshotter }: Bringing): void {
   const ids = [...missing.keys()];
   const layers = [...missing].map(([diffId, layer]): LayerOrder => ({ ...layer, dest: layerPath(store, diffId) }));
-  const request = { source, scratch: store.path, staging: task.path, threads: THREADS, layers };
+  const request = { source, scratch: store.path, staging: task.path, snapshotter, threads: THREADS, layers };
   try {
     worker.ask("unpack", request, (event) => {
       const diffId = ids[event.layer];
@@ -66,7 +67,8 @@ function unpack(store: Store, worker: Worker, missing: Missing, { source, task, 
     });
   } catch (error) {
     if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
-    throw noRoom(store, worker, { source, scratch: store.path, members: layers.map(({ member }) => member) });
+    const members = layers.map(({ member }) => member);
+    throw noRoom(store, worker, { source, scratch: store.path, snapshotter, members });
   }
 }
 

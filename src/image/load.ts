@@ -22,7 +22,10 @@ import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask, type Task } from "./tasks.ts";
 import { nameFromPath, type Place } from "./transport.ts";
 import { asMachine } from "./platform.ts";
-import type { UnpackedLayer, Worker } from "./worker.ts";
+import type { Snapshotter, UnpackedLayer, Worker } from "./worker.ts";
+
+/** What of a layer in this form an overlay is given. */
+const FILES = { overlayfs: "fs", erofs: "erofs" } as const satisfies Record<Snapshotter, string>;
 
 /** `layer.json` of a layer with the most directories that the worker lets pass. */
 const LAYER_LIMIT = 64 << 20;
@@ -34,13 +37,19 @@ export interface Loaded {
 
 /** How a place is loaded. */
 interface Manner {
+  readonly snapshotter: Snapshotter;
   /** What the image will be called, where it is not as the place calls it. */
   readonly name?: string | undefined;
   readonly told?: Told;
 }
 
 /** Loads every image of a place. Throws a Failure; what was not complete is not there then. */
-export function loadImages(store: Store, worker: Worker, place: Place, { name, told = {} }: Manner): Loaded[] {
+export function loadImages(
+  store: Store,
+  worker: Worker,
+  place: Place,
+  { name, snapshotter, told = {} }: Manner,
+): Loaded[] {
   makeStore(store);
   sweepLeftovers(store, worker);
   const { source, images } = openImages(store, worker, place);
@@ -49,7 +58,7 @@ export function loadImages(store: Store, worker: Worker, place: Place, { name, t
   const task = beginTask(store, images.map(needsOf));
   try {
     return named.flatMap(({ image, names }) => {
-      bringLayers(store, worker, image, { source, task, told });
+      bringLayers(store, worker, image, { source, task, told, snapshotter });
       return storeImage(store, worker, { image, names, task });
     });
   } finally {
@@ -143,7 +152,7 @@ export function stackLayers(
   const infos = downwards.map((diffId) => layerInfo(store, diffId));
   const opaque = infos.findIndex((info) => info.opaqueRoot);
   const shown = opaque < 0 ? downwards : downwards.slice(0, opaque + 1);
-  const lower = shown.map((diffId) => `layers/${hexOf(diffId)}/fs`);
+  const lower = shown.map((diffId) => `layers/${hexOf(diffId)}/${FILES[layerInfo(store, diffId).snapshotter]}`);
   const stack = stackName(id);
   const paths = shown.map((diffId) => layerPath(store, diffId)).toReversed();
   const dest = `${store.path}/${stack}`;

@@ -44,7 +44,7 @@ export function obtainImage(context: Context, store: Store, text: string, policy
     return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text);
   }
   using worker = new Worker(sys, env);
-  return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
+  return findLoaded(store, worker, place) ?? loadOne(context, store, worker, place);
 }
 
 function pullOne(context: Context, text: string): Obtained {
@@ -85,8 +85,8 @@ function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
   return listRecords(store).find((record) => record.name === undefined && record.id === id);
 }
 
-function loadOne(store: Store, worker: Worker, place: Place): Obtained {
-  const [loaded] = loadImages(store, worker, place, {});
+function loadOne({ globals }: Context, store: Store, worker: Worker, place: Place): Obtained {
+  const [loaded] = loadImages(store, worker, place, { snapshotter: globals.snapshotter });
   if (loaded === undefined) throw new Failure(`there is no image in ${place.path}`);
   return loaded;
 }

@@ -16,7 +16,7 @@ import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
 import { isThere, layerPath, lockStore, makeStore, type Store } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
-import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
+import { WorkerFailure, type PullOrder, type Snapshotter, type Worker } from "./worker.ts";
 
 export interface PullOptions {
   /** The machine's where it is not given; "all" for every one that the image is for. */
@@ -50,7 +50,7 @@ export function pullImage(context: Context, worker: Worker, text: string, option
   if (other !== undefined)
     context.log.warn(`${text} is ${canonical(reference)} here; by registries.conf podman would take ${other}`);
   const remote = findRemote(context, worker, { reference, endpoints: endpointsOf(conf, reference), options });
-  return bring(store, worker, { reference, remote, options });
+  return bring(store, worker, { reference, remote, options, snapshotter: context.globals.snapshotter });
 }
 
 interface Wanted {
@@ -123,9 +123,10 @@ interface Order {
   readonly reference: Reference;
   readonly remote: Remote;
   readonly options: PullOptions;
+  readonly snapshotter: Snapshotter;
 }
 
-function bring(store: Store, worker: Worker, { reference, remote, options }: Order): Loaded[] {
+function bring(store: Store, worker: Worker, { reference, remote, options, snapshotter }: Order): Loaded[] {
   const { registry, images, digest } = remote;
   const name = nameIn(reference);
   const layers = [...new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer]))).values()];
@@ -142,7 +143,7 @@ function bring(store: Store, worker: Worker, { reference, remote, options }: Ord
   let loaded: Loaded[] = [];
   try {
     const missing = layers.filter((layer) => !isHere(layer));
-    fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path });
+    fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path, snapshotter });
     const index = chosen(images, store);
     loaded = images.flatMap((image, at) =>
       storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
@@ -200,13 +201,14 @@ interface Fetching {
   readonly missing: Found["layers"];
   readonly view: PullView;
   readonly staging: string;
+  readonly snapshotter: Snapshotter;
 }
 
 function fetchLayers(
   store: Store,
   worker: Worker,
   registry: Registry,
-  { layers, missing, view, staging }: Fetching,
+  { layers, missing, view, staging, snapshotter }: Fetching,
 ): void {
   if (missing.length === 0) return;
   const { header, renewal } = registry.authorization ?? {};
@@ -214,6 +216,7 @@ function fetchLayers(
     ...(header === undefined ? {} : { authorization: header }),
     ...(renewal === undefined ? {} : { renewal }),
     staging,
+    snapshotter,
     threads: THREADS,
     layers: missing.map(({ digest = "", size = 0, diffId }) => ({
       url: registry.address(`blobs/${digest}`),

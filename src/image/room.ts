@@ -19,7 +19,13 @@ export function noRoom(store: Store, worker: Worker, from: Omit<Requests["measur
 /** For layers that a registry has: how large they are unpacked nobody has said. */
 export function noRoomForPull(store: Store, worker: Worker, compressed: number): Failure {
   const source = { kind: "dir", path: store.path } as const;
-  const { free } = worker.ask("measure", { source, scratch: store.path, members: [], path: store.path });
+  const { free } = worker.ask("measure", {
+    source,
+    scratch: store.path,
+    snapshotter: "overlayfs",
+    members: [],
+    path: store.path,
+  });
   const sizes = `its layers have ${sizeText(compressed)} before they are unpacked, and ${sizeText(free)} are free`;
   return failure(store, `${sizes}; commonly three times their size is needed`);
 }

@@ -25,6 +25,9 @@ export interface LayerOrder {
   readonly dest: string;
 }
 
+/** In which form layers are kept: as directories, or each as its archive with an index. */
+export type Snapshotter = "overlayfs" | "erofs";
+
 /** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
 interface FromSource {
   readonly source: Source;
@@ -49,6 +52,7 @@ export interface PullOrder {
   readonly authorization?: string;
   readonly renewal?: FetchOrder;
   readonly staging: string;
+  readonly snapshotter: Snapshotter;
   readonly threads: number;
   readonly layers: readonly {
     readonly url: string;
@@ -68,11 +72,16 @@ export interface Requests {
   };
   list: { in: FromSource; out: { members: readonly string[] } };
   unpack: {
-    in: FromSource & { staging: string; threads: number; layers: readonly LayerOrder[] };
+    in: FromSource & {
+      staging: string;
+      snapshotter: Snapshotter;
+      threads: number;
+      layers: readonly LayerOrder[];
+    };
     out: { layers: readonly UnpackedLayer[] };
   };
   measure: {
-    in: FromSource & { members: readonly string[]; path: string };
+    in: FromSource & { snapshotter: Snapshotter; members: readonly string[]; path: string };
     out: { bytes: number; files: number; free: number; freeFiles: number | null };
   };
   stack: { in: { layers: readonly string[]; dest: string; staging: string }; out: { needed: boolean } };
@@ -127,6 +136,7 @@ export interface UnpackedLayer {
   readonly size: number;
   readonly bytes: number;
   readonly opaqueRoot: boolean;
+  readonly snapshotter: Snapshotter;
 }
 
 /** What was found of a layer: the first of it in words. */

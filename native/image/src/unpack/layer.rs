@@ -1,14 +1,18 @@
-//! One layer: from its blob to a directory that waits to be published.
+//! One layer: from its blob to a directory that waits to be published, in the form that is asked for.
 
+use super::disk::Disk;
+use super::ground::Ground;
 use super::tree::Tree;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::erofs::{self, ARCHIVE, INDEX, Index};
+use crate::error::{Context, Error, Result};
 use crate::fingerprint;
 use crate::limits::Limits;
 use crate::name::show;
-use crate::stage::Stage;
+use crate::remove::split_absolute;
+use crate::stage::{Stage, write_file};
 use crate::stream::blob::Supply;
-use crate::stream::pipeline::{Job, Stream, run};
+use crate::stream::pipeline::{Job, Stream, Sums, run};
 use crate::tar::Reader;
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::AtomicBool;
@@ -29,11 +33,26 @@ pub struct Order {
     pub dest: String,
 }
 
-/// What is written to `layer.json` beside the tree `fs`.
-#[derive(Clone, Debug, Serialize)]
+/// What is written to `layer.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Record {
-    /// The digest of the archive.
+    /// What follows from the archive.
+    #[serde(flatten)]
+    pub body: Body,
+    /// The digest of the blob.
+    pub digest: String,
+    /// The size of the blob.
+    pub size: u64,
+    /// The form in which the layer is kept.
+    pub snapshotter: Snapshotter,
+}
+
+/// What follows from the archive of a layer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Body {
+    /// Its digest.
     pub diff_id: String,
     /// Entries, and directories without one.
     pub entries: u64,
@@ -43,10 +62,6 @@ pub struct Record {
     pub implied: Vec<Path>,
     /// Whether it hides all layers below it. Overlayfs does not look for that on the root.
     pub opaque_root: bool,
-    /// The digest of the blob.
-    pub digest: String,
-    /// The size of the blob.
-    pub size: u64,
 }
 
 /// A path in JSON: text where it is text, else base64.
@@ -70,44 +85,112 @@ pub struct Unpacked {
     pub record: Record,
 }
 
+/// The form in which a layer is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Snapshotter {
+    /// A directory of files, `fs`.
+    #[default]
+    Overlayfs,
+    /// Its archive and an index: see `erofs`.
+    Erofs,
+}
+
+/// How layers are unpacked.
+pub struct How<'a> {
+    /// How much each may ask for.
+    pub limits: &'a Limits,
+    /// Where they lie until they are whole, if not beside the place where they appear.
+    pub staging: Option<&'a str>,
+    /// Their form.
+    pub snapshotter: Snapshotter,
+}
+
+impl How<'_> {
+    /// Sees whether the kernel can do with layers of this form what they are for; `dest` is the place of one.
+    pub fn probe(&self, dest: &str) -> Result<()> {
+        match self.snapshotter {
+            Snapshotter::Overlayfs => Ok(()),
+            Snapshotter::Erofs => erofs::mount::probe(self.staging.unwrap_or(split_absolute(dest)?.0)),
+        }
+    }
+}
+
 /// Unpacks one layer. `stop` is set when another layer of the image has failed.
 pub fn unpack(
     order: &Order,
     supply: Box<dyn Supply>,
-    (limits, staging): (&Limits, Option<&str>),
+    how: &How,
     stop: &AtomicBool,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Unpacked> {
-    let stage = Stage::new(&order.dest, staging)?;
-    let mut tree = Tree::new(stage.directory("fs")?, limits);
-    let size = supply.size();
+    let stage = Stage::new(&order.dest, how.staging)?;
+    let (size, snapshotter) = (supply.size(), how.snapshotter);
     let (digest, diff_id) = (order.digest.as_ref(), order.diff_id.as_ref());
-    let job = Job { digest, size: order.size, diff_id, limits, progress, stop };
-    let (counts, sums) = run(&job, supply, |stream| {
+    let job = Job { digest, size: order.size, diff_id, keep: None, plain: false, limits: how.limits, progress, stop };
+    let record = match snapshotter {
+        Snapshotter::Overlayfs => {
+            let ground = Disk::new(stage.directory("fs")?);
+            let Grown { ground, body, sums } = grow(&job, supply, ground)?;
+            let record = Record { body, digest: sums.digest.to_string(), size, snapshotter };
+            fingerprint::write(stage.dir(), &record.json()?, &ground.contents)?;
+            record
+        }
+        Snapshotter::Erofs => {
+            let archive = stage.file(ARCHIVE)?;
+            let job = Job { keep: Some(&archive), ..job };
+            let Grown { ground, body, sums } = grow(&job, supply, Index::new(stage.file(INDEX)?))?;
+            let length = archive.metadata().doing(|| "Cannot look at the archive")?.len();
+            erofs::write(&ground, length, sums.diff_id.hex())?;
+            let record = Record { body, digest: sums.digest.to_string(), size, snapshotter };
+            write_file(stage.dir(), fingerprint::RECORD, &record.json()?)?;
+            record
+        }
+    };
+    Ok(Unpacked { stage, record })
+}
+
+/// A layer on its ground.
+pub struct Grown<G> {
+    /// Where its files are.
+    pub ground: G,
+    /// What it amounts to.
+    pub body: Body,
+    /// What its bytes turned out to be.
+    pub sums: Sums,
+}
+
+/// Reads the archive to its end and does what it says.
+pub fn grow<G: Ground>(job: &Job, supply: Box<dyn Supply>, ground: G) -> Result<Grown<G>> {
+    let mut tree = Tree::new(ground, job.limits);
+    let (counts, sums) = run(job, supply, |stream| {
         apply_all(&mut tree, stream)?;
         tree.finish()
     })?;
-    let record = Record {
+    let body = Body {
         diff_id: sums.diff_id.to_string(),
         entries: counts.entries,
         bytes: counts.bytes,
         implied: tree.dirs.implied().map(Path::of).collect(),
         opaque_root: counts.opaque_root,
-        digest: sums.digest.to_string(),
-        size,
     };
-    let json = serde_json::to_vec(&record).map_err(|error| Error::io(format!("Cannot write layer.json: {error}")))?;
-    fingerprint::write(stage.dir(), &json, &tree.contents)?;
-    Ok(Unpacked { stage, record })
+    Ok(Grown { ground: tree.ground, body, sums })
 }
 
-fn apply_all(tree: &mut Tree, stream: &mut Stream) -> Result<()> {
+fn apply_all<G: Ground>(tree: &mut Tree<G>, stream: &mut Stream) -> Result<()> {
     let mut reader = Reader::new(stream);
     while let Some(entry) = reader.next_entry()? {
         let applied = tree.apply(&entry, &mut reader);
         applied.map_err(|error| error.within(format!("entry '{}'", show(&entry.path))))?;
     }
     Ok(())
+}
+
+impl Record {
+    /// What is in `layer.json`.
+    pub fn json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|error| Error::io(format!("Cannot write layer.json: {error}")))
+    }
 }
 
 impl Path {
