@@ -70,8 +70,8 @@ test("an image with layers of both forms runs", ["root", "erofs"], async (box) =
   for (const forms of [["overlayfs"], ["erofs", "overlayfs"]]) {
     const store = onDisk(box);
     await loaded(store, ...forms);
-    const kinds = store.names("layers").map((name) => store.names(`layers/${name}`)[0]);
-    assert.deepEqual([...new Set(kinds)].toSorted(), ["erofs", "fs"]);
+    const kinds = new Set(store.names("layers").map((name) => store.names(`layers/${name}`)[0]));
+    assert.deepEqual(kinds, new Set(["erofs", "fs"]));
     assert.match(store.says(LOOK, "--user", "root"), SEEN);
     assert.match(store.prints("image", "check"), /: 0 faults\n$/);
   }

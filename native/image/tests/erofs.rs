@@ -129,7 +129,7 @@ fn holes_stay_holes_wherever_the_data_lie_needs_root() {
         let mut text = format!("{}\n", map.len());
         let mut data = Vec::new();
         for (number, (offset, length)) in map.iter().enumerate() {
-            text += &format!("{offset}\n{length}\n");
+            text.extend([offset.to_string(), "\n".to_owned(), length.to_string(), "\n".to_owned()]);
             data.extend(vec![b'a' + u8::try_from(number).unwrap(); usize::try_from(*length).unwrap()]);
         }
         let mut body = text.into_bytes();

@@ -68,8 +68,8 @@ mod tests {
         let mut mode = 0o4777;
         let plain = list(&[(USER_OBJ, 7), (GROUP_OBJ, 5), (OTHER, 0)]);
         assert_eq!((access(&plain, &What::Directory, &mut mode), mode), (Ok(false), 0o4750));
-        let more = list(&[(USER_OBJ, 6), (USER, 7), (GROUP_OBJ, 5), (MASK, 4), (OTHER, 1)]);
-        assert_eq!((access(&more, &What::Directory, &mut mode), mode), (Ok(true), 0o4641));
+        let longer = list(&[(USER_OBJ, 6), (USER, 7), (GROUP_OBJ, 5), (MASK, 4), (OTHER, 1)]);
+        assert_eq!((access(&longer, &What::Directory, &mut mode), mode), (Ok(true), 0o4641));
         assert_eq!(default(&plain, &What::Directory), Ok(true));
         assert!(default(&plain, &What::Fifo).is_err());
         assert!(access(&plain, &What::Link(Vec::new()), &mut mode).is_err());

@@ -4,7 +4,7 @@ use super::layout::{DIRENT, Layout, Placed, Tail, in_blocks, names_of, tail_leng
 use super::sparse::{Chunk, Chunks};
 use super::superblock::Places;
 use super::tree::{Id, Index, Node, What};
-use super::{BLOCK, BLOCK_BITS, xattr};
+use super::{BLOCK, BLOCK_BITS, INODE_SIZE, tar, xattr};
 use crate::error::{Error, Result};
 
 /// Data in one piece.
@@ -20,17 +20,17 @@ const ARCHIVE: u16 = 1;
 const NO_BLOCK: u32 = u32::MAX;
 
 /// The inode, its attributes, and its tail where that is behind it.
-pub fn encode(index: &Index, layout: &Layout, placed: &Placed, places: &Places) -> Result<Vec<u8>> {
+pub fn encode(index: &Index, layout: &Layout, placed: &Placed, parts: &Places) -> Result<Vec<u8>> {
     let node = index.node(placed.id)?;
     let attributes = &node.attributes;
     let xattrs = xattr::encode(&attributes.xattrs)?;
-    let (kind, size, data) = described(index, placed, node, places)?;
+    let (kind, size, data) = described(index, placed, node, parts)?;
     let form = match placed.tail {
         Tail::Inline => INLINE,
         Tail::Chunks => CHUNKS,
         Tail::None | Tail::Blocks(_) => PLAIN,
     };
-    let mut bytes = Vec::with_capacity(BLOCK as usize);
+    let mut bytes = Vec::with_capacity(tar::BLOCK);
     bytes.extend((form << 1 | 1).to_le_bytes());
     bytes.extend(xattr::count(xattrs.len()).to_le_bytes());
     bytes.extend(u16::try_from(kind | attributes.mode & 0o7777).unwrap_or(0).to_le_bytes());
@@ -44,7 +44,7 @@ pub fn encode(index: &Index, layout: &Layout, placed: &Placed, places: &Places) 
     bytes.extend(attributes.mtime.seconds.to_le_bytes());
     bytes.extend(attributes.mtime.nanoseconds.to_le_bytes());
     bytes.extend(links(index, placed.id, node).to_le_bytes());
-    bytes.resize(super::INODE as usize, 0);
+    bytes.resize(INODE_SIZE, 0);
     bytes.extend(xattrs);
     match (&placed.tail, &node.what) {
         (Tail::Inline, _) => bytes.extend(tail(index, layout, placed.id, node)),
@@ -58,15 +58,15 @@ pub fn encode(index: &Index, layout: &Layout, placed: &Placed, places: &Places) 
 }
 
 /// Kind, size, and where the data are or what device it is.
-fn described(index: &Index, placed: &Placed, node: &Node, places: &Places) -> Result<(u32, u64, u32)> {
+fn described(index: &Index, placed: &Placed, node: &Node, parts: &Places) -> Result<(u32, u64, u32)> {
     Ok(match &node.what {
         What::Directory | What::Link(_) => {
             let kind = if matches!(node.what, What::Directory) { 0o040_000 } else { 0o120_000 };
-            let data = if let Tail::Blocks(at) = placed.tail { block(places.metadata + at)? } else { 0 };
+            let data = if let Tail::Blocks(at) = placed.tail { block(parts.metadata + at)? } else { 0 };
             (kind, tail_length(index, placed.id, node), data)
         }
         What::File { size: 0, .. } => (0o100_000, 0, 0),
-        What::File { offset, size } => (0o100_000, *size, block(places.archive + offset)?),
+        What::File { offset, size } => (0o100_000, *size, block(parts.archive + offset)?),
         What::Sparse(chunks) => {
             (0o100_000, chunks.size, u32::from(chunks.bits.saturating_sub(BLOCK_BITS)) | WITH_DEVICES)
         }
@@ -118,7 +118,7 @@ pub fn tail(index: &Index, layout: &Layout, id: Id, node: &Node) -> Vec<u8> {
     }
     let mut bytes = Vec::new();
     for names in in_blocks(&names_of(index, id, node.parent)) {
-        bytes.resize(bytes.len().next_multiple_of(BLOCK as usize), 0);
+        bytes.resize(bytes.len().next_multiple_of(tar::BLOCK), 0);
         let mut offset = DIRENT * names.len();
         for (name, id) in names {
             bytes.extend(layout.number(*id).to_le_bytes());

@@ -3,7 +3,7 @@
 
 use super::tree::{Id, Index, Node, ROOT, What};
 use super::xattr;
-use super::{BLOCK, INODE, SLOT, up};
+use super::{BLOCK, INODE, SLOT, tar, up};
 use crate::error::Result;
 
 /// `erofs_dirent`, in front of the names of a block.
@@ -126,7 +126,7 @@ pub fn in_blocks<'a, 'b>(names: &'b [(&'a [u8], Id)]) -> Vec<&'b [(&'a [u8], Id)
     let (mut blocks, mut start, mut filled) = (Vec::new(), 0, 0);
     for (at, (name, _)) in names.iter().enumerate() {
         let length = DIRENT + name.len();
-        if filled + length > BLOCK as usize {
+        if filled + length > tar::BLOCK {
             blocks.extend(names.get(start..at));
             (start, filled) = (at, 0);
         }

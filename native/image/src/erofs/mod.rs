@@ -15,6 +15,7 @@ mod tree;
 mod write;
 mod xattr;
 
+use crate::tar;
 pub use tree::Index;
 pub use write::write;
 
@@ -24,15 +25,17 @@ pub const INDEX: &str = "erofs";
 pub const ARCHIVE: &str = "tar";
 
 /// Bytes of a block.
-const BLOCK: u64 = 512;
+const BLOCK: u64 = tar::BLOCK as u64;
 /// The same as a shift.
 const BLOCK_BITS: u8 = 9;
 /// What comes first in the index, before the data of sparse files.
-const HEAD: u64 = 4096;
+const HEAD: u64 = HEAD_SIZE as u64;
+const HEAD_SIZE: usize = 4096;
 /// Inodes are numbered by their places, in units of this.
 const SLOT: u64 = 32;
 /// An extended inode: with 64 bits for sizes and times, and 32 for owners.
-const INODE: u64 = 64;
+const INODE: u64 = INODE_SIZE as u64;
+const INODE_SIZE: usize = 64;
 
 /// Rounds up to a multiple of `unit`, a power of two.
 const fn up(value: u64, unit: u64) -> u64 {

@@ -2,7 +2,7 @@
 
 use super::layout::Layout;
 use super::tree::ROOT;
-use super::{BLOCK, BLOCK_BITS, HEAD};
+use super::{BLOCK, BLOCK_BITS, HEAD_SIZE};
 use crate::error::{Error, Result};
 
 const MAGIC: u32 = 0xe0f5_e1e2;
@@ -32,7 +32,7 @@ pub fn encode(layout: &Layout, places: &Places, hash: &str) -> Result<Vec<u8>> {
         count.map_err(|_| Error::limit("it is larger than an EROFS file system of such blocks can be"))
     };
     blocks(places.archive + places.length)?;
-    let mut bytes = vec![0; HEAD as usize];
+    let mut bytes = vec![0; HEAD_SIZE];
     let mut put = |at: usize, value: &[u8]| {
         if let Some(room) = bytes.get_mut(at..at + value.len()) {
             room.copy_from_slice(value);

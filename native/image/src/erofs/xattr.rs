@@ -51,7 +51,7 @@ fn prefix_of(name: &[u8]) -> Option<(u8, &[u8])> {
     PREFIXES.iter().find_map(|&(number, prefix)| {
         let rest = name.strip_prefix(prefix)?;
         // The names of lists are whole, and the others go on.
-        (rest.is_empty() == !prefix.ends_with(b".")).then_some((number, rest))
+        (rest.is_empty() != prefix.ends_with(b".")).then_some((number, rest))
     })
 }
 

@@ -52,9 +52,11 @@ pub fn run(layers: &[String], threads: usize, repair: bool) -> Result<Answer> {
     if repair {
         // One after another: a layer may be mended with a file of another one.
         for (path, verdict) in layers.iter().zip(&mut layers_seen).filter(|(_, verdict)| !verdict.whole) {
-            verdict.whole = open_layer(path).is_ok_and(|layer| match is_index(&layer) {
-                true => erofs::check::mend(&layer).is_ok_and(|left| left.is_empty()),
-                false => mend(&layer, layers).is_ok_and(|left| left.is_empty()),
+            verdict.whole = open_layer(path).is_ok_and(|layer| {
+                if is_index(&layer) {
+                    return erofs::check::mend(&layer).is_ok_and(|left| left.is_empty());
+                }
+                mend(&layer, layers).is_ok_and(|left| left.is_empty())
             });
         }
     }

@@ -13,13 +13,16 @@ use crate::tar::{Entry, Kind, Reader};
 use rustix::io::Errno;
 use std::rc::Rc;
 
+/// A path as it was asked for, and where it led.
+type Entered<D> = (Vec<u8>, Rc<Place<D>>);
+
 /// The tree of a layer.
 pub struct Tree<'a, G: Ground> {
     /// Where it lies.
     pub ground: G,
     pub(super) dirs: Dirs,
-    /// The path last entered, as asked for, and where it led.
-    pub(super) entered: Option<(Vec<u8>, Rc<Place<G::Dir>>)>,
+    /// The path last entered.
+    pub(super) entered: Option<Entered<G::Dir>>,
     pub(super) limits: &'a Limits,
     pub(super) counts: Counts,
 }
