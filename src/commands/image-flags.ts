@@ -4,22 +4,32 @@ import type { Flag } from "./table.ts";
 const NO_NETWORK =
   "a container has no network of its own but lo, or that of the host or of a namespace (see --network)";
 const NO_DAEMON = "no daemon watches over containers";
+const ATTACH = "without --detach its output is the caller's, and its input with --interactive";
+const LOGS = `${NO_DAEMON}: what its process writes goes to standard output`;
 
 /** What docker has and tsrun has not, and why: refused by name, not unknown. */
 const REFUSED: readonly (readonly [name: string, why: string])[] = [
-  ["publish-all", NO_NETWORK],
   ["link", NO_NETWORK],
   ["ip", NO_NETWORK],
   ["ip6", NO_NETWORK],
   ["mac-address", NO_NETWORK],
   ["network-alias", NO_NETWORK],
-  ["dns", "with the host's network it has the host's resolver: mount a resolv.conf of your own over /etc/resolv.conf"],
-  ["dns-search", "mount a resolv.conf of your own over /etc/resolv.conf"],
-  ["dns-option", "mount a resolv.conf of your own over /etc/resolv.conf"],
   ["restart", NO_DAEMON],
   ["health-cmd", NO_DAEMON],
+  ["health-interval", NO_DAEMON],
+  ["health-retries", NO_DAEMON],
+  ["health-start-period", NO_DAEMON],
+  ["health-timeout", NO_DAEMON],
   ["stop-timeout", NO_DAEMON],
-  ["log-driver", `${NO_DAEMON}: what its process writes goes to standard output`],
+  ["log-driver", LOGS],
+  ["log-opt", LOGS],
+  ["sig-proxy", "a container in the foreground gets the caller's signals in any case"],
+  ["detach-keys", "a container in the foreground stays there"],
+  ["expose", NO_NETWORK],
+  ["oom-kill-disable", "cgroup v2 has no such setting"],
+  ["cpu-rt-runtime", "cgroup v2 has no such setting"],
+  ["cpu-rt-period", "cgroup v2 has no such setting"],
+  ["isolation", "that is for Windows"],
   ["gpus", "name the device by the Container Device Interface, as in --device nvidia.com/gpu=all"],
   ["volumes-from", "give the same --volume to both"],
   ["volume-driver", "volumes are directories of the store"],
@@ -37,7 +47,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
     help: "make the container from an image: a name in the store, or oci:DIR, oci-archive:FILE, docker-archive:FILE",
   },
   { name: "pull", value: "WHEN", help: "pull the image: never, missing (default) or always" },
-  { name: "platform", value: "OS/ARCH", help: "refuse an image that is for another platform" },
+  { name: "platform", value: "OS/ARCH", help: "the image for this platform, and no other" },
   { name: "name", value: "ID", help: "its id" },
   { name: "cidfile", value: "FILE", help: "write its id to this new file" },
   { name: "interactive", short: "i", help: "pass standard input on (without it there is nothing to read)" },
@@ -100,16 +110,24 @@ export const IMAGE_FLAGS: readonly Flag[] = [
   { name: "cdi-spec-dir", value: "DIR", help: "look for such names here (default: /etc/cdi and /var/run/cdi)" },
   { name: "device-cgroup-rule", value: "RULE", help: 'let it use devices, as in "c 10:200 rw"' },
 
-  { name: "network", value: "NETWORK", help: "none (default), host or ns:PATH" },
-  { name: "pid", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
-  { name: "ipc", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
-  { name: "uts", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
-  { name: "cgroupns", value: "NAMESPACE", help: "private (default), host or ns:PATH" },
+  { name: "network", alias: "net", value: "NETWORK", help: "none (default), host, container:ID or ns:PATH" },
+  { name: "pid", value: "NAMESPACE", help: "private (default), host, container:ID or ns:PATH" },
+  { name: "ipc", value: "NAMESPACE", help: "private (default), shareable, none, host or ns:PATH" },
+  { name: "uts", value: "NAMESPACE", help: "private (default), host, container:ID or ns:PATH" },
+  { name: "cgroupns", value: "NAMESPACE", help: "private (default), host, container:ID or ns:PATH" },
   { name: "userns", value: "NAMESPACE", help: "host (default): others are not supported yet" },
   { name: "hostname", value: "NAME", help: "its hostname (default: the first 12 characters of the id)" },
   { name: "domainname", value: "NAME", help: "its NIS domain name" },
   { name: "add-host", value: "NAME:ADDRESS", help: "add a line to /etc/hosts" },
+  { name: "dns", value: "ADDRESS", help: "a name server, in place of the host's" },
+  { name: "dns-search", value: "DOMAIN", help: 'a domain to search names in, in place of the host\'s; "." for none' },
+  { name: "dns-option", alias: "dns-opt", value: "OPTION", help: "an option of the resolver, in place of the host's" },
+
+  // What is so in any case.
+  { name: "no-healthcheck", help: "its health is not looked after in any case", hidden: true },
 
   { name: "publish", short: "p", value: "PORTS", help: NO_NETWORK, hidden: true, refused: NO_NETWORK },
+  { name: "attach", short: "a", value: "STREAM", help: ATTACH, hidden: true, refused: ATTACH },
+  { name: "publish-all", short: "P", help: NO_NETWORK, hidden: true, refused: NO_NETWORK },
   ...REFUSED.map(([name, refused]) => ({ name, value: "VALUE", help: refused, hidden: true, refused }) as const),
 ];

@@ -4,7 +4,7 @@ import { hexOf, type Digest } from "../image/digest.ts";
 import { findRecord } from "../image/store.ts";
 import { ageOf, sizeText } from "../image/words.ts";
 import { isSet, print, type Context, type Parsed } from "./context.ts";
-import { formatOf, table } from "./text-table.ts";
+import { formatOf, lineOf, table } from "./text-table.ts";
 
 /** Of a command; docker's width. */
 const LONGEST = 45;
@@ -41,14 +41,4 @@ function rowsOf(steps: readonly Step[], id: Digest, { whole, now }: { whole: boo
     return [index === 0 ? image : "<missing>", ageOf(created, now), shown, sizeText(size), lineOf(comment)];
   });
   return [["IMAGE", "CREATED", "CREATED BY", "SIZE", "COMMENT"], ...rows];
-}
-
-/** On one line, and nothing in it that a terminal obeys. */
-function lineOf(text: string): string {
-  let line = "";
-  for (const character of text) {
-    const code = character.charCodeAt(0);
-    line += code < 0x20 || (code >= 0x7f && code <= 0x9f) ? " " : character;
-  }
-  return line;
 }

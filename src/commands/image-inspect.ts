@@ -1,11 +1,17 @@
 /** `image inspect`: all that the store knows of images, as an array. */
 import { inspectImage } from "../image/inspect.ts";
+import { forPlatform } from "../image/obtain.ts";
+import { parsePlatform } from "../image/platform.ts";
 import { findRecord } from "../image/store.ts";
-import { print, type Context, type Parsed } from "./context.ts";
+import { option, print, type Context, type Parsed } from "./context.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
   const store = { sys, path: globals.store };
-  const images = parsed.operands.map((text) => inspectImage(store, findRecord(store, text)));
+  const wanted = option(parsed, "platform");
+  const platform = wanted === undefined ? undefined : parsePlatform(wanted);
+  const images = parsed.operands.map((text) =>
+    inspectImage(store, forPlatform(store, findRecord(store, text), platform), wanted),
+  );
   print(sys, `${JSON.stringify(images, undefined, 2)}\n`);
   return 0;
 }

@@ -14,22 +14,41 @@ export function run({ sys, globals }: Context, parsed: Parsed): number {
   if (isSet(parsed, "quiet")) print(sys, lines([...new Set(records.map(({ id }) => short(id)))]));
   else if (isSet(parsed, "tree")) print(sys, lines(treeOf(store, records)));
   else if (format === "json") print(sys, `${JSON.stringify(records.map(describe))}\n`);
-  else print(sys, table(rowsOf(records, sys.clockRealtime()[0] ?? 0)));
+  else print(sys, table(rowsOf(records, { now: sys.clockRealtime()[0] ?? 0, digests: isSet(parsed, "digests") })));
   return 0;
 }
 
 function describe(record: ImageRecord): object {
   const { repository, tag } = named(record);
-  const { id, manifest, created, size, loaded } = record;
-  return { id, repository, tag, ...(manifest === undefined ? {} : { digest: manifest }), created, loaded, size };
+  const { id, platform, created, size, loaded } = record;
+  const digest = digestOf(record);
+  const more = { ...(digest === undefined ? {} : { digest }), ...(platform === undefined ? {} : { platform }) };
+  return { id, repository, tag, ...more, created, loaded, size };
 }
 
-function rowsOf(records: readonly ImageRecord[], now: number): string[][] {
+/** Images for other machines stand under the same name, with a column for what they are for. */
+function rowsOf(
+  records: readonly ImageRecord[],
+  { now, digests }: { readonly now: number; readonly digests: boolean },
+): string[][] {
+  const platforms = records.some(({ platform }) => platform !== undefined);
+  const row = (name: string[], digest: string, platform: string, rest: string[]): string[] => [
+    ...name,
+    ...(digests ? [digest] : []),
+    ...(platforms ? [platform] : []),
+    ...rest,
+  ];
   const rows = records.map((record) => {
     const { repository, tag } = named(record);
-    return [repository, tag, short(record.id), ageOf(record.created, now), sizeText(record.size)];
+    const rest = [short(record.id), ageOf(record.created, now), sizeText(record.size)];
+    return row([repository, tag], digestOf(record) ?? "<none>", record.platform ?? "", rest);
   });
-  return [["REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"], ...rows];
+  return [row(["REPOSITORY", "TAG"], "DIGEST", "PLATFORM", ["IMAGE ID", "CREATED", "SIZE"]), ...rows];
+}
+
+/** What its name leads to in its registry. */
+function digestOf({ index, manifest }: ImageRecord): string | undefined {
+  return index ?? manifest;
 }
 
 function named({ name }: ImageRecord): { repository: string; tag: string } {

@@ -1,31 +1,21 @@
 /** `image pull`: from a registry into the store. */
 import { parsePlatform } from "../image/platform.ts";
 import { pullImage, type PullOptions } from "../image/pull.ts";
-import { SILENT, viewOf } from "../image/pull-view.ts";
-import { familiar, parseReference } from "../image/reference.ts";
+import { printLoaded, viewFor } from "../image/progress.ts";
 import { Worker } from "../image/worker.ts";
 import { Failure } from "../sys/failure.ts";
-import { isSet, option, print, type Context, type Parsed } from "./context.ts";
+import { accessIn } from "./access.ts";
+import { isSet, option, type Context, type Parsed } from "./context.ts";
 
 export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
-  const progress = option(parsed, "progress") ?? "auto";
-  const view = isSet(parsed, "quiet") ? SILENT : viewOf(sys, progress);
-  if (view === undefined)
-    throw new Failure(`--progress must be auto, plain or json: current value is ${JSON.stringify(progress)}`);
   const options: PullOptions = {
+    ...accessIn(parsed),
     platform: platformIn(parsed),
-    creds: option(parsed, "creds"),
-    authFile: option(parsed, "authfile"),
-    certDir: option(parsed, "cert-dir"),
-    verify: option(parsed, "tls-verify") !== "false",
-    view,
+    view: viewFor(context, parsed, "pull"),
   };
   using worker = new Worker(sys, env);
-  const pulled = pullImage(context, worker, parsed.operands[0] ?? "", options);
-  if (progress === "json" && view !== SILENT) return 0;
-  for (const { record } of pulled)
-    print(sys, `${record.name === undefined ? record.id : familiar(parseReference(record.name))}\n`);
+  printLoaded(context, parsed, pullImage(context, worker, parsed.operands[0] ?? "", options));
   return 0;
 }
 

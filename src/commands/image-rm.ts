@@ -1,6 +1,15 @@
 /** `image rm`: names go, and with the last name of an image all that only it had. */
 import { familiar, parseReference } from "../image/reference.ts";
-import { findRecords, lockStore, makeStore, removeRecord, type Store } from "../image/store.ts";
+import {
+  fileOf,
+  findRecords,
+  lockStore,
+  makeStore,
+  readAllNamed,
+  removeRecord,
+  type ImageRecord,
+  type Store,
+} from "../image/store.ts";
 import { sweepLeftovers, sweepUnused } from "../image/sweep.ts";
 import { Worker } from "../image/worker.ts";
 import { print, type Context, type Parsed } from "./context.ts";
@@ -18,11 +27,15 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
 function removeNames(store: Store, texts: readonly string[]): void {
   using _lock = lockStore(store);
   // All are looked up before the first goes: a mistake in one takes none away.
-  const records = new Map(
-    texts.flatMap((text) => findRecords(store, text)).map((record) => [record.name ?? record.id, record]),
-  );
-  for (const record of records.values()) {
-    removeRecord(store, record);
-    print(store.sys, `${record.name === undefined ? record.id : familiar(parseReference(record.name))}\n`);
-  }
+  const found = texts.flatMap((text) => findRecords(store, text)).flatMap((record) => allOf(store, record));
+  const records = new Map(found.map((record) => [fileOf(record), record]));
+  for (const record of records.values()) removeRecord(store, record);
+  const names = [...records.values()].map(({ name, id }) => (name === undefined ? id : familiar(parseReference(name))));
+  for (const name of new Set(names)) print(store.sys, `${name}\n`);
+}
+
+/** With a name go its images for other machines; one of those goes alone, by its id. */
+function allOf(store: Store, record: ImageRecord): ImageRecord[] {
+  const isAlone = record.name === undefined || record.platform !== undefined;
+  return isAlone ? [record] : readAllNamed(store, record.name);
 }

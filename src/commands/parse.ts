@@ -1,6 +1,6 @@
 /**
  * Arguments, as runc's callers write them: long options with one dash or two, `--name=value` or `--name value`, booleans also
- * `--name=false`; short options alone: only docker's -it is a bundle.
+ * `--name=false`; short options alone, but for what docker's users write as one.
  */
 import { isDigits } from "../spec/text.ts";
 import { Failure } from "../sys/failure.ts";
@@ -54,9 +54,12 @@ function takeOption(
   found: Map<string, string[]>,
 ): 0 | 1 {
   const { name, given } = splitOption(arg);
-  const flag = flags.find((known) => known.name === name || known.short === name);
-  if (flag === undefined && takeBundle(arg, flags, found)) return 0;
-  if (flag === undefined) throw new Usage(`flag provided but not defined: -${name}`, { unknown: name });
+  const flag = flags.find((known) => [known.name, known.short, known.alias].includes(name));
+  if (flag === undefined) {
+    const used = takeBundle(arg, next, flags, found);
+    if (used !== undefined) return used;
+    throw new Usage(`flag provided but not defined: -${name}`, { unknown: name });
+  }
   const value = given ?? (flag.value === undefined ? "true" : next);
   if (value === undefined) throw new Usage(`flag needs an argument: -${name}`);
   note(found, flag.name, checked(flag, name, value));
@@ -72,15 +75,51 @@ function splitOption(arg: string): { readonly name: string; readonly given: stri
   return { name, given: equals < 0 ? undefined : text.slice(equals + 1) };
 }
 
-/** What docker's users write as one: `-it`, `-itd`. runc's callers bundle nothing, and other letters are a mistake here too. */
-const BUNDLED = "itd";
+/** What docker's users write as one: `-it`, `-itd`, and behind such letters one with a value, as in `-dp 80:80`, `-m64m`, `-eA=b`. */
+const SWITCHES = "itdP";
+const VALUED = "ceglmpuvw";
 
-function takeBundle(arg: string, flags: readonly Flag[], found: Map<string, string[]>): boolean {
-  const letters = arg.slice(1).split("");
-  const taken = letters.map((letter) => flags.find(({ short }) => short === letter && BUNDLED.includes(letter)));
-  if (taken.includes(undefined)) return false;
-  for (const flag of taken) if (flag !== undefined) note(found, flag.name, "true");
-  return true;
+/** Notes a bundle; gives how many further arguments it used, or undefined where `arg` is none. */
+function takeBundle(
+  arg: string,
+  next: string | undefined,
+  flags: readonly Flag[],
+  found: Map<string, string[]>,
+): 0 | 1 | undefined {
+  const bundle = bundleOf(arg.slice(1), flags);
+  if (bundle === undefined) return undefined;
+  const { switches, valued, glued } = bundle;
+  for (const flag of switches) note(found, flag.name, checked(flag, flag.name, "true"));
+  if (valued === undefined) return 0;
+  const value = glued === "" ? next : glued;
+  if (value === undefined) throw new Usage(`flag needs an argument: -${valued.name}`);
+  note(found, valued.name, checked(valued, valued.name, value));
+  return glued === "" ? 1 : 0;
+}
+
+interface Bundle {
+  readonly switches: readonly Flag[];
+  readonly valued: Flag | undefined;
+  /** The value, where it is in the same word; else "". */
+  readonly glued: string;
+}
+
+function bundleOf(letters: string, flags: readonly Flag[]): Bundle | undefined {
+  const switches: Flag[] = [];
+  for (const [index, letter] of letters.split("").entries()) {
+    const flag = flags.find(({ short }) => short === letter);
+    const isValued = flag?.value !== undefined;
+    if (flag === undefined || !(isValued ? VALUED : SWITCHES).includes(letter)) return undefined;
+    const glued = letters.slice(index + 1);
+    if (isValued) return isNameLike(glued) ? undefined : { switches, valued: flag, glued };
+    switches.push(flag);
+  }
+  return { switches, valued: undefined, glued: "" };
+}
+
+/** Whether it goes on as an option's name does, which may have one dash too: that is a mistake, and no value. */
+function isNameLike(glued: string): boolean {
+  return glued >= "a" && glued < "{";
 }
 
 function note(found: Map<string, string[]>, name: string, value: string): void {

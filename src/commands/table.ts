@@ -1,12 +1,14 @@
 /** Every command: its options, operands and words. Parsing, help and completion all come from here. */
 import type { Modules } from "../sys/modules.ts";
 import { IMAGE_FLAGS } from "./image-flags.ts";
-import { IMAGE_COMMANDS } from "./image-table.ts";
+import { ACCESS_FLAGS, IMAGE_COMMANDS } from "./image-table.ts";
 import { VOLUME_COMMANDS } from "./volume-table.ts";
 
 export interface Flag {
   readonly name: string;
   readonly short?: string;
+  /** Another name, which help does not show. */
+  readonly alias?: string;
   /** What its value is called; a flag without one is true or false. */
   readonly value?: string;
   readonly help: string;
@@ -238,6 +240,30 @@ export const COMMANDS: readonly Command[] = [
       { name: "quiet", short: "q", help: "for docker's callers: nothing is said in any case" },
     ],
     module: "commands-cp",
+  },
+  {
+    name: "login",
+    summary: "log in to a registry (default: docker.io)",
+    operands: "[REGISTRY]",
+    flags: [
+      { name: "username", short: "u", value: "NAME", help: "who (default: asked for)" },
+      { name: "password", short: "p", value: "PASSWORD", help: "the password, which all users can see then" },
+      { name: "password-stdin", help: "read the password from standard input" },
+      { name: "get-login", help: "only say who is logged in" },
+      { name: "authfile", value: "FILE", help: "the file to write (default: podman's auth.json)" },
+      ...ACCESS_FLAGS.filter(({ name }) => name === "tls-verify" || name === "cert-dir"),
+    ],
+    module: "commands-login",
+  },
+  {
+    name: "logout",
+    summary: "forget the credentials for a registry (default: docker.io)",
+    operands: "[REGISTRY]",
+    flags: [
+      { name: "all", short: "a", help: "for all registries" },
+      { name: "authfile", value: "FILE", help: "the file to change (default: podman's auth.json)" },
+    ],
+    module: "commands-logout",
   },
   ...IMAGE_COMMANDS,
   ...VOLUME_COMMANDS,

@@ -21,3 +21,13 @@ export function table(rows: readonly (readonly string[])[]): string {
 function padded(cell: string, column: number, widths: readonly number[]): string {
   return column === widths.length - 1 ? cell : cell.padEnd(widths[column] ?? 0);
 }
+
+/** On one line, and nothing in it that a terminal obeys. */
+export function lineOf(text: string): string {
+  let line = "";
+  for (const character of text) {
+    const code = character.charCodeAt(0);
+    line += code < 0x20 || (code >= 0x7f && code <= 0x9f) ? " " : character;
+  }
+  return line;
+}

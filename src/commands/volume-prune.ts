@@ -1,13 +1,18 @@
-/** `volume prune`: all volumes that no container uses, once somebody has said yes. */
-import { listVolumes, lockVolumes, removeVolume, usersOfVolumes } from "../image/volumes.ts";
+/** `volume prune`: volumes that no container uses, those without a name or all, once somebody has said yes. */
+import { parseFilters } from "../image/flags/volume-filter.ts";
+import { isAnonymous, listVolumes, lockVolumes, removeVolume, usersOfVolumes } from "../image/volumes.ts";
 import type { Sys } from "../sys/sys.ts";
 import { isSet, print, type Context, type Parsed } from "./context.ts";
 
 export function run({ sys, globals }: Context, parsed: Parsed): number {
+  const passes = parseFilters(parsed.flags.get("filter") ?? [], ["label", "label!"]);
   const store = { sys, path: globals.store };
   using _lock = lockVolumes(store);
   const users = usersOfVolumes(store);
-  const unused = listVolumes(store).filter(({ name }) => !users.has(name));
+  const all = isSet(parsed, "all");
+  const unused = listVolumes(store).filter(
+    (volume) => !users.has(volume.name) && (all || isAnonymous(volume)) && passes({ ...volume, used: false }),
+  );
   if (unused.length === 0) return 0;
   const names = unused.map(({ name }) => name).join(", ");
   if (!isSet(parsed, "force") && !confirms(sys, `This removes all that is in ${names}. Go on? [y/N] `)) return 1;

@@ -1,13 +1,19 @@
 /** The rows of table.ts that are about volumes. */
 import type { Command } from "./table.ts";
 
+const NO_DRIVERS = "volumes are directories of the store, there are no drivers";
+
 /** `volume create`, `volume ls` and so on. */
 export const VOLUME_COMMANDS: readonly Command[] = [
   {
     name: "volume create",
     summary: "make a volume, unless it is there",
     operands: "[NAME]",
-    flags: [{ name: "label", short: "l", value: "NAME=VALUE", help: "add a label" }],
+    flags: [
+      { name: "label", short: "l", value: "NAME=VALUE", help: "add a label" },
+      { name: "driver", short: "d", value: "NAME", help: NO_DRIVERS, hidden: true, refused: NO_DRIVERS },
+      { name: "opt", short: "o", value: "NAME=VALUE", help: NO_DRIVERS, hidden: true, refused: NO_DRIVERS },
+    ],
     module: "commands-volume-create",
   },
   {
@@ -15,7 +21,13 @@ export const VOLUME_COMMANDS: readonly Command[] = [
     summary: "list the volumes",
     operands: "",
     flags: [
-      { name: "format", short: "f", value: "FORMAT", help: "table or json" },
+      {
+        name: "filter",
+        short: "f",
+        value: "KIND=VALUE",
+        help: "only those with name=, label=, dangling=true or dangling=false",
+      },
+      { name: "format", value: "FORMAT", help: "table or json" },
       { name: "quiet", short: "q", help: "only names" },
     ],
     module: "commands-volume-ls",
@@ -36,9 +48,13 @@ export const VOLUME_COMMANDS: readonly Command[] = [
   },
   {
     name: "volume prune",
-    summary: "remove all volumes that no container uses",
+    summary: "remove the volumes that no container uses and that have no name",
     operands: "",
-    flags: [{ name: "force", short: "f", help: "do not ask" }],
+    flags: [
+      { name: "all", short: "a", help: "also those with a name" },
+      { name: "filter", value: "KIND=VALUE", help: "only those with label= or without label!=" },
+      { name: "force", short: "f", help: "do not ask" },
+    ],
     module: "commands-volume-prune",
   },
 ];

@@ -8,6 +8,7 @@ import { SpecError } from "../spec/error.ts";
 import { entryOf, objectIn, quote, stringIn, stringMapIn, type JsonObject } from "../spec/reader.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFileIfAny } from "../sys/files.ts";
+import type { Sys } from "../sys/sys.ts";
 import { decodeBase64 } from "./base64.ts";
 import { askHelper } from "./credential-helper.ts";
 import type { Reference } from "./reference.ts";
@@ -26,10 +27,10 @@ interface AuthFile {
   readonly store: string;
 }
 
-const LIMIT = 4 << 20;
+export const LIMIT = 4 << 20;
 
 /** Docker Hub's name in docker's file. */
-const HUB = "https://index.docker.io/v1/";
+export const HUB = "https://index.docker.io/v1/";
 
 /** The credentials for a repository; undefined where there are none. Throws a Failure. */
 export function findCredentials(
@@ -55,19 +56,25 @@ export function parseCredentials(text: string): Credentials {
 }
 
 /** The files that are looked into, in this order. */
-function filesOf({ env }: Context, given: string | undefined): string[] {
+function filesOf({ sys, env }: Context, given: string | undefined): string[] {
   const named = given ?? variable(env, "REGISTRY_AUTH_FILE");
   if (named !== "") return [named];
-  const [run, home] = [variable(env, "XDG_RUNTIME_DIR"), variable(env, "HOME")];
+  const home = variable(env, "HOME");
   const configHome = variable(env, "XDG_CONFIG_HOME");
   const docker = variable(env, "DOCKER_CONFIG");
   const config = configHome === "" && home !== "" ? `${home}/.config` : configHome;
   const dockers = docker === "" && home !== "" ? `${home}/.docker` : docker;
   return [
-    ...(run === "" ? [] : [`${run}/containers/auth.json`]),
+    runtimeFile(sys, env),
     ...(config === "" ? [] : [`${config}/containers/auth.json`]),
     ...(dockers === "" ? [] : [`${dockers}/config.json`]),
   ];
+}
+
+/** Podman's file, which goes with a reboot. */
+export function runtimeFile(sys: Sys, env: readonly string[]): string {
+  const run = variable(env, "XDG_RUNTIME_DIR");
+  return run === "" ? `/run/containers/${sys.geteuid()}/auth.json` : `${run}/containers/auth.json`;
 }
 
 function within(path: string, text: string): AuthFile {
@@ -113,7 +120,7 @@ function parseEntry(entry: JsonObject, at: string): Credentials | undefined {
 }
 
 /** Docker's keys are often whole addresses: "https://index.docker.io/v1/", "https://example.com". */
-function keyOf(key: string): string {
+export function keyOf(key: string): string {
   if (key === HUB) return "docker.io";
   const bare = key.startsWith("https://") ? key.slice(8) : key.startsWith("http://") ? key.slice(7) : key;
   const [host = "", version = "", ...more] = bare.split("/");
@@ -131,7 +138,7 @@ function lookUp(
 ): Credentials | undefined {
   const helper = helpers.get(registry);
   if (helper !== undefined) return askHelper(context, helper, serverOf(registry));
-  const parts = [registry, ...path.split("/")];
+  const parts = [registry, ...path.split("/").filter((part) => part !== "")];
   for (let length = parts.length; length > 0; length--) {
     const found = auths.get(parts.slice(0, length).join("/"));
     if (found !== undefined) return found;
@@ -140,7 +147,7 @@ function lookUp(
 }
 
 /** What helpers know a registry as. */
-function serverOf(registry: string): string {
+export function serverOf(registry: string): string {
   return registry === "docker.io" ? HUB : registry;
 }
 

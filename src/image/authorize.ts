@@ -7,20 +7,22 @@ import { encodeBase64 } from "./base64.ts";
 import { mayBeAsked, mayHaveCredentials, parseChallenges, type Challenge } from "./challenge.ts";
 import { networkFor, type Network } from "./network.ts";
 import { encodeQuery, parseUrl, type Url } from "./url.ts";
-import type { FetchAnswer as Answer, FetchOrder, Worker } from "./worker.ts";
+import type { FetchAnswer as Answer, FetchOrder, Renewal, Worker } from "./worker.ts";
 
 /** The value of a header, and what gets a new one when it has expired. */
 export interface Authorization {
   readonly header: string;
-  /** For requests to the same hosts as the token's. */
-  readonly renewal?: FetchOrder;
+  readonly renewal?: Renewal;
 }
 
 interface Asked {
   /** The registry that wants it; its path is of no interest. */
   readonly url: Omit<Url, "path">;
   readonly network: Network;
-  readonly repository: string;
+  /** What the token is to be for, as in "repository:library/busybox:pull"; none to see who asks. */
+  readonly scopes: readonly string[];
+  /** The registry's and the repository's, for people. */
+  readonly name: string;
   readonly credentials: Credentials | undefined;
   readonly certDir: string | undefined;
 }
@@ -37,13 +39,13 @@ export function authorize(context: Context, worker: Worker, { headers }: Answer,
   if (bearer !== undefined) return askForToken(context, worker, bearer, asked);
   if (challenges.some(({ scheme }) => scheme === "basic")) return { header: basic(context, asked) };
   throw new Failure(
-    `${asked.url.host} wants to know who asks, and not by a password or token: ${quote(challenges.map(({ scheme }) => scheme).join(", "))}`,
+    `${asked.name} wants to know who asks, and not by a password or token: ${quote(challenges.map(({ scheme }) => scheme).join(", "))}`,
   );
 }
 
-function basic({ sys }: Context, { url, credentials }: Asked): string {
+function basic({ sys }: Context, { name, credentials }: Asked): string {
   if (credentials === undefined || !("username" in credentials)) {
-    throw new Failure(`${url.host} wants a name and a password (--creds USER:PASSWORD, --authfile FILE)`);
+    throw new Failure(`${name} wants a name and a password (tsrun login, --creds USER:PASSWORD, --authfile FILE)`);
   }
   return `Basic ${encodeBase64(sys.bytesOf(`${credentials.username}:${credentials.password}`))}`;
 }
@@ -59,36 +61,37 @@ function askForToken(context: Context, worker: Worker, { parameters }: Challenge
   const { status, text } = worker.ask("fetch", { network, ask });
   if (status === 401 || status === 403 || status === 400) {
     const who = asked.credentials === undefined ? "without credentials" : `to ${nameOfCredentials(asked.credentials)}`;
-    throw new Failure(`${realm.host} gives no token for ${asked.repository} ${who}: it answers ${status}`);
+    throw new Failure(`${realm.host} gives no token for ${asked.name} ${who}: it answers ${status}`);
   }
   if (status !== 200) throw new Failure(`${realm.host} answers ${status} to the request for a token`);
   const header = `Bearer ${tokenIn(text, realm)}`;
-  return isSame ? { header, renewal: ask } : { header };
+  return { header, renewal: { network, ask } };
 }
 
 function authorityOf({ host, port, scheme }: Url): string {
   return port === (scheme === "https" ? 443 : 80) ? host : `${host}:${port}`;
 }
 
-function parseRealm(text: string, { url, credentials }: Asked): Url {
+function parseRealm(text: string, { url, name, credentials }: Asked): Url {
   const realm = parseUrl(text);
-  if (realm === undefined)
-    throw new Failure(`${url.host} sends to the token service ${quote(text)}, which is no address`);
+  if (realm === undefined) throw new Failure(`${name} sends to the token service ${quote(text)}, which is no address`);
   if (!mayBeAsked(realm, url))
-    throw new Failure(`${url.host} sends to the token service ${quote(text)}, which is not https`);
+    throw new Failure(`${name} sends to the token service ${quote(text)}, which is not https`);
   if (credentials !== undefined && !mayHaveCredentials(realm, url)) {
     throw new Failure(
-      `${url.host} wants the credentials for it sent to ${realm.host}, which is not known to belong to it: refused`,
+      `${name} wants the credentials for it sent to ${realm.host}, which is not known to belong to it: refused`,
     );
   }
   return realm;
 }
 
 /** The distribution project's token specification; with an identity token its OAuth 2 form. */
-function tokenRequest({ sys }: Context, realm: Url, service: string, { repository, credentials }: Asked): FetchOrder {
-  const scope = `repository:${repository}:pull`;
+function tokenRequest({ sys }: Context, realm: Url, service: string, { scopes, credentials }: Asked): FetchOrder {
   const url = `${realm.scheme}://${authorityOf(realm)}${realm.path}`;
-  const query = [...(service === "" ? [] : [`service=${encodeQuery(service)}`]), `scope=${encodeQuery(scope)}`];
+  const query = [
+    ...(service === "" ? [] : [`service=${encodeQuery(service)}`]),
+    ...scopes.map((scope) => `scope=${encodeQuery(scope)}`),
+  ];
   const common = { limit: TOKEN_LIMIT, attempts: ATTEMPTS };
   if (credentials !== undefined && "identityToken" in credentials) {
     const fields = [
@@ -99,7 +102,8 @@ function tokenRequest({ sys }: Context, realm: Url, service: string, { repositor
     const headers = { "content-type": "application/x-www-form-urlencoded" };
     return { ...common, method: "POST", url, headers, body: [...fields, ...query].join("&") };
   }
-  const asked = { ...common, url: `${url}${realm.path.includes("?") ? "&" : "?"}${query.join("&")}` };
+  const separator = realm.path.includes("?") ? "&" : "?";
+  const asked = { ...common, url: query.length === 0 ? url : `${url}${separator}${query.join("&")}` };
   if (credentials === undefined) return asked;
   const { username, password } = credentials;
   return { ...asked, authorization: `Basic ${encodeBase64(sys.bytesOf(`${username}:${password}`))}` };

@@ -59,9 +59,22 @@ function checkContent(check: Check, path: string, record: ImageRecord, blobs: Re
       return `set aside in damaged: ${AGAIN}`;
     });
   }
+  if (record.index !== undefined && !blobs.has(record.index))
+    return checkContent(check, path, withoutIndex(check, path, record), blobs);
   if (manifest === undefined || (blobs.has(manifest) && leadsTo(store, manifest, record.id))) return record;
   const gone = `blobs/${pathOfDigest(manifest)}`;
   found(path, `its manifest, ${gone}, is missing or damaged`, rewrite(others, "the image has no digest any more"));
+  return others;
+}
+
+function withoutIndex({ store, found }: Check, path: string, record: ImageRecord): ImageRecord {
+  const { index, ...others } = record;
+  const gone = index === undefined ? "" : `blobs/${pathOfDigest(index)}`;
+  found(path, `its index, ${gone}, is missing or damaged`, () => {
+    using _lock = lockStore(store);
+    writeRecord(store, others);
+    return "the image is not found by the digest of its index any more";
+  });
   return others;
 }
 
@@ -74,9 +87,9 @@ function leadsTo(store: Store, manifest: NonNullable<ImageRecord["manifest"]>, i
 function parse({ sys, path }: Store, file: string): ImageRecord | undefined {
   try {
     const record = JSON.parse(readFileIfAny(sys, null, `${path}/${file}`) ?? "") as Partial<ImageRecord>;
-    const { version, id = "", manifest, layers, lower } = record;
+    const { version, id = "", manifest, index, layers, lower } = record;
     const isShaped = version === 1 && isDigest(id) && Array.isArray(layers) && Array.isArray(lower);
-    if (!isShaped || (manifest !== undefined && !isDigest(manifest))) return undefined;
+    if (!isShaped || ![manifest, index].every((each) => each === undefined || isDigest(each))) return undefined;
     if (![...(layers as unknown[]), ...(lower as unknown[])].every((each) => typeof each === "string"))
       return undefined;
     return record as ImageRecord;

@@ -30,7 +30,7 @@ const USE_FILE = "image.json";
 const UNFINISHED = ".";
 
 /** What is used of an image. */
-export type Used = Pick<ImageRecord, "id" | "manifest" | "lower">;
+export type Used = Pick<ImageRecord, "id" | "manifest" | "index" | "lower">;
 
 /** What a container's directory is made for. */
 export type Owner = Pick<Use, "root" | "container" | "volumes">;

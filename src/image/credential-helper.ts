@@ -1,4 +1,7 @@
-/** Programs that keep credentials: `docker-credential-NAME get` reads a server's name and writes JSON. */
+/**
+ * Programs that keep credentials: `docker-credential-NAME get` reads a server's name and writes JSON, `store` reads such JSON, and
+ * `erase` a name. All secrets go by pipes.
+ */
 import { variable, type Context } from "../commands/context.ts";
 import { readDocument } from "../spec/document.ts";
 import { quote, stringIn } from "../spec/reader.ts";
@@ -17,16 +20,42 @@ const PATIENCE = 120_000;
 const TOKEN_USER = "<token>";
 
 /** What the helper has for a server; undefined where it has nothing. Throws a Failure. */
-export function askHelper({ sys, env }: Context, name: string, server: string): Credentials | undefined {
+export function askHelper(context: Context, name: string, server: string): Credentials | undefined {
+  const { path, output } = tell(context, { name, verb: "get", input: `${server}\n` });
+  return output === undefined ? undefined : parseAnswer(path, decodeUtf8(output));
+}
+
+/** Has the helper keep a name and password for a server. Throws a Failure. */
+export function storeWithHelper(
+  context: Context,
+  name: string,
+  { server, username, password }: { readonly server: string; readonly username: string; readonly password: string },
+): void {
+  const input = JSON.stringify({ ServerURL: server, Username: username, Secret: password });
+  tell(context, { name, verb: "store", input });
+}
+
+/** Has the helper forget a server; false where it knows of none. Throws a Failure. */
+export function eraseWithHelper(context: Context, name: string, server: string): boolean {
+  return tell(context, { name, verb: "erase", input: `${server}\n` }).output !== undefined;
+}
+
+interface Told {
+  readonly name: string;
+  readonly verb: "get" | "store" | "erase";
+  readonly input: string;
+}
+
+/** What the helper writes; undefined where it has nothing for that server. */
+function tell({ sys, env }: Context, { name, verb, input }: Told): { path: string; output: string | undefined } {
   const path = findHelper({ sys, env }, name);
-  const asked = { path, args: [path, "get"], env, input: `${server}\n`, timeout: PATIENCE };
-  const { code, output, errors } = runProgram(sys, asked);
-  if (code !== 0) {
-    // The protocol has no other sign for it: credentials.NewErrCredentialsNotFound.
-    if (output.includes("credentials not found") || errors.includes("credentials not found")) return undefined;
-    throw new Failure(`${path} get failed: ${quote((output.trim() || errors.trim()).split("\n")[0] ?? "")}`);
-  }
-  return parseAnswer(path, decodeUtf8(output));
+  const { code, output, errors } = runProgram(sys, { path, args: [path, verb], env, input, timeout: PATIENCE });
+  if (code === 0) return { path, output };
+  // The protocol has no other sign for it: credentials.NewErrCredentialsNotFound.
+  if (output.includes("credentials not found") || errors.includes("credentials not found"))
+    return { path, output: undefined };
+  const said = verb === "store" ? "" : `: ${quote((output.trim() || errors.trim()).split("\n")[0] ?? "")}`;
+  throw new Failure(`${path} ${verb} failed${said}`);
 }
 
 function parseAnswer(path: string, text: string): Credentials {

@@ -6,7 +6,8 @@ import { hexOf, type Digest } from "./digest.ts";
 import { canonical, isTag, parseReference } from "./reference.ts";
 import type { Used } from "./containers.ts";
 import { openPlace, type Found, type Opened } from "./source.ts";
-import { bringLayers, type Told } from "./layers.ts";
+import { bringLayers } from "./layers.ts";
+import type { PullView } from "./pull-view.ts";
 import {
   isThere,
   layerPath,
@@ -40,26 +41,27 @@ interface Manner {
   readonly snapshotter: Snapshotter;
   /** What the image will be called, where it is not as the place calls it. */
   readonly name?: string | undefined;
-  readonly told?: Told;
+  readonly view?: PullView | undefined;
 }
 
 /** Loads every image of a place. Throws a Failure; what was not complete is not there then. */
-export function loadImages(
-  store: Store,
-  worker: Worker,
-  place: Place,
-  { name, snapshotter, told = {} }: Manner,
-): Loaded[] {
+export function loadImages(store: Store, worker: Worker, place: Place, { name, snapshotter, view }: Manner): Loaded[] {
   makeStore(store);
   sweepLeftovers(store, worker);
   const { source, images } = openImages(store, worker, place);
   if (name !== undefined && images.length > 1) throw severalImages(place, { source, images });
   const named = images.map((image) => ({ image, names: namesOf(image, place, name) }));
-  const task = beginTask(store, images.map(needsOf));
+  const task = beginTask(
+    store,
+    images.map((image) => needsOf(image)),
+  );
   try {
     return named.flatMap(({ image, names }) => {
-      bringLayers(store, worker, image, { source, task, told, snapshotter });
-      return storeImage(store, worker, { image, names, task });
+      view?.found(toBeSeen(store, image, names));
+      bringLayers(store, worker, image, { source, task, view, snapshotter });
+      const stored = storeImage(store, worker, { image, names, task });
+      view?.done();
+      return stored;
     });
   } finally {
     task[Symbol.dispose]();
@@ -67,12 +69,31 @@ export function loadImages(
   }
 }
 
+function toBeSeen(
+  store: Store,
+  { id, manifest, layers }: Found,
+  names: readonly (string | undefined)[],
+): Parameters<PullView["found"]>[0] {
+  return {
+    name: names[0] ?? id,
+    digest: manifest?.digest ?? id,
+    isUpToDate: false,
+    layers: layers.map(({ digest, size, diffId }) => ({
+      // Archives of docker save have no other digests, and no sizes.
+      digest: digest ?? diffId,
+      ...(size === undefined ? {} : { size }),
+      isThere: isThere(store, layerPath(store, diffId as Digest)),
+    })),
+  };
+}
+
 /** What an image needs of the store. */
-export function needsOf({ id, manifest, config }: Found): Used {
+export function needsOf({ id, manifest, config }: Found, index?: Digest): Used {
   const lower = [stackName(id), ...config.diffIds.map((diffId) => `layers/${hexOf(diffId)}`)];
   return {
     id,
     ...(manifest === undefined ? {} : { manifest: manifest.digest }),
+    ...(index === undefined ? {} : { index }),
     lower: lower.map((path) => `${path}/fs`),
   };
 }
@@ -114,21 +135,29 @@ interface Named {
   readonly image: Found;
   readonly names: readonly (string | undefined)[];
   readonly task: Task;
+  /** What a registry has led through. */
+  readonly index?: { readonly digest: Digest; readonly text: string } | undefined;
+  /** As in a record. */
+  readonly platform?: string | undefined;
 }
 
 /** Gives the image's records, one for each of its names: its layers are there, and from here on it is. */
-export function storeImage(store: Store, worker: Worker, { image, names, task }: Named): Loaded[] {
+export function storeImage(store: Store, worker: Worker, named: Named): Loaded[] {
+  const { image, names, task, index, platform } = named;
   const { id, manifest, config } = image;
   const stacked = stackLayers(store, worker, { id, diffIds: config.diffIds, staging: task.path });
   using _lock = lockStore(store);
   writeBlob(store, id, image.configText);
   if (manifest !== undefined) writeBlob(store, manifest.digest, manifest.text);
+  if (index !== undefined) writeBlob(store, index.digest, index.text);
   return names.map((name) => {
     const record: ImageRecord = {
       version: 1,
       ...(name === undefined ? {} : { name }),
       id,
       ...(manifest === undefined ? {} : { manifest: manifest.digest }),
+      ...(index === undefined ? {} : { index: index.digest }),
+      ...(platform === undefined ? {} : { platform }),
       layers: config.diffIds,
       ...stacked,
       created: config.created,

@@ -34,7 +34,8 @@ const SCHEMA: Range = { min: 0, max: 100 };
 const OCI = "application/vnd.oci.image.";
 const DOCKER = "application/vnd.docker.";
 
-const INDEX_TYPES = [`${OCI}index.v1+json`, `${DOCKER}distribution.manifest.list.v2+json`];
+export const INDEX_TYPE = `${OCI}index.v1+json`;
+const INDEX_TYPES = [INDEX_TYPE, `${DOCKER}distribution.manifest.list.v2+json`];
 const MANIFEST_TYPES = [`${OCI}manifest.v1+json`, `${DOCKER}distribution.manifest.v2+json`];
 
 /** What a registry may send as a manifest. */
@@ -54,8 +55,22 @@ const LAYER_TYPES = [
   `${DOCKER}image.rootfs.foreign.diff.tar.gzip`,
 ];
 
+/** What registries hold besides images, by the beginning of its configuration's type, or of its own. */
+const ARTIFACTS: readonly (readonly [type: string, words: string])[] = [
+  ["application/vnd.cncf.helm.", "a Helm chart"],
+  ["application/vnd.docker.plugin.", "a plugin of docker"],
+  ["application/vnd.docker.ai.model.", "a model of docker's"],
+  ["application/vnd.cncf.model.", "a model"],
+  ["application/vnd.wasm.", "a WebAssembly module"],
+  ["application/vnd.dev.cosign.", "a signature"],
+  ["application/vnd.dev.sigstore.", "a signature"],
+  ["application/vnd.in-toto", "an attestation"],
+  ["application/vnd.sylabs.sif.", "an image of Singularity"],
+  ["application/vnd.cncf.flux.", "an artifact of Flux"],
+];
+
 /** The annotations by which a layout names its images: annotations.md, and containerd's for the whole name. */
-const REF_NAME = "org.opencontainers.image.ref.name";
+export const REF_NAME = "org.opencontainers.image.ref.name";
 const CONTAINERD_NAME = "io.containerd.image.name";
 
 export interface Descriptor {
@@ -104,12 +119,46 @@ export function parseManifest(text: string, mediaType: string): Manifest {
     checkKind(manifest, MANIFEST_TYPES, mediaType, ["manifests", "fsLayers"]);
     const config = objectIn(manifest, "config", "");
     if (config === undefined) throw new SpecError("config", "is required");
+    const artifact = stringIn(manifest, "artifactType", "");
+    refuseArtifact("config.mediaType", stringIn(config, "mediaType", "config"), artifact);
     checkCount(manifest, "layers", MOST_LAYERS);
     return {
       config: parseDescriptor(config, "config", CONFIG_TYPES),
       layers: listIn(manifest, "layers", "", (layer, at) => parseDescriptor(layer, at, LAYER_TYPES)),
     };
   });
+}
+
+/** All blobs of a manifest, each once, of an image or of anything else. Throws a SpecError. */
+export function parseBlobs(text: string, mediaType: string): Descriptor[] {
+  return readDocument(text, (manifest) => {
+    checkKind(manifest, MANIFEST_TYPES, mediaType, ["manifests", "fsLayers"]);
+    const config = objectIn(manifest, "config", "");
+    if (config === undefined) throw new SpecError("config", "is required");
+    checkCount(manifest, "layers", MOST_LAYERS);
+    return [
+      parseDescriptor(config, "config", undefined),
+      ...listIn(manifest, "layers", "", (layer, at) => parseDescriptor(layer, at, undefined)),
+    ];
+  });
+}
+
+/** The type of a manifest or index that came without a descriptor: what it says, and the OCI's where it says nothing. */
+export function typeOfManifest(text: string): string {
+  const { mediaType, manifests } = JSON.parse(text) as { mediaType?: unknown; manifests?: unknown };
+  if (typeof mediaType === "string" && mediaType !== "") return mediaType;
+  return manifests === undefined ? `${OCI}manifest.v1+json` : INDEX_TYPE;
+}
+
+/** Throws a SpecError for what is no image at all, and says what it is. */
+function refuseArtifact(at: string, type: string, artifactType: string): void {
+  if (CONFIG_TYPES.includes(type) || type === "") return;
+  const shown = artifactType === "" ? type : artifactType;
+  const [, words] = ARTIFACTS.find(([front]) => shown.startsWith(front)) ?? [];
+  throw new SpecError(
+    at,
+    `must be one of an image's: this is ${words ?? "something else"}, of type ${JSON.stringify(shown)}`,
+  );
 }
 
 /** The images of docker save's manifest.json, an array. Throws a SpecError. */
@@ -173,8 +222,8 @@ function parseEntry(raw: JsonObject, at: string): Entry {
   return { ...parseDescriptor(raw, at, undefined), platform: parsePlatform(raw, at), names: names as string[] };
 }
 
-/** `types` undefined: any, because an index may also list what is no image. */
-function parseDescriptor(raw: JsonObject, at: string, types: readonly string[] | undefined): Descriptor {
+/** `types` undefined: any, because an index may also list what is no image. Throws a SpecError. */
+export function parseDescriptor(raw: JsonObject, at: string, types: readonly string[] | undefined): Descriptor {
   const mediaType = requiredStringIn(raw, "mediaType", at);
   if (types !== undefined && !types.includes(mediaType))
     throw mustBe(pathOf(at, "mediaType"), "one of an image's", mediaType);

@@ -40,7 +40,8 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   const volumes = usedVolumes(image, options, places);
   const sources = new Map(volumes.map(({ destination, source }) => [destination, source]));
   const own = volumes.filter(({ destination }) => !options.mounts.some((wish) => wish.destination === destination));
-  const files = places.etc.names.map((name) => bind(`${places.etc.path}/${name}`, `/etc/${name}`));
+  const sealed = options.readonlyRoot ? ["ro"] : [];
+  const files = places.etc.names.map((name) => bind(`${places.etc.path}/${name}`, `/etc/${name}`, ...sealed));
   const init = options.init ? [bind(places.init, INIT, "ro")] : [];
   const wishes = options.mounts.map(({ destination, type, source, options: words }) => ({
     destination,
@@ -51,7 +52,9 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   const asked = [...own.map(({ source, destination }) => bind(source, destination)), ...files, ...init, ...wishes];
   // One that is asked for takes the place of a default one, and of all below it: those would be covered.
   const defaults = defaultMounts(options).filter(
-    ({ destination }) => !asked.some((mount) => isWithin(destination, mount.destination)),
+    ({ destination }) =>
+      !(options.withoutShm && destination === "/dev/shm") &&
+      !asked.some((mount) => isWithin(destination, mount.destination)),
   );
   return [...defaults, ...asked.toSorted((left, right) => depthOf(left) - depthOf(right))];
 }

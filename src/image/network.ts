@@ -1,6 +1,7 @@
 /** How registries are reached from here: who vouches for them, what we show them, and what stands between. */
 import { variable, type Context } from "../commands/context.ts";
 import { S_IFMT, S_IFREG } from "../sys/constants.ts";
+import { Failure } from "../sys/failure.ts";
 import { isErrno } from "../sys/errno.ts";
 import { openDirectory } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -33,20 +34,33 @@ export function networkFor(
   const folder =
     certDir ?? certificateFolders(env, registry).find((path) => sys.statxIfAny(null, path, 0) !== undefined);
   const names = folder === undefined ? [] : namesIn(sys, folder);
-  const key = names.find((name) => name.endsWith(".key"));
-  const certificate = key === undefined ? undefined : `${key.slice(0, -4)}.cert`;
-  const isPair = certificate !== undefined && names.includes(certificate);
   return {
     verify,
     roots: [
       ...systemRoots(sys, env),
       ...names.filter((name) => name.endsWith(".crt")).map((name) => `${folder ?? ""}/${name}`),
     ],
-    ...(isPair
-      ? { identity: { certificate: `${folder ?? ""}/${certificate}`, key: `${folder ?? ""}/${key ?? ""}` } }
-      : {}),
+    ...identityIn(folder ?? "", names),
     proxies: proxiesIn(env),
   };
+}
+
+/** A certificate of ours, and its key beside it. Throws a Failure where one of them is alone (containers-certs.d(5)). */
+function identityIn(folder: string, names: readonly string[]): Pick<Network, "identity"> {
+  const stems = (ending: string): string[] =>
+    names.filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
+  const [certificates, keys] = [stems(".cert"), stems(".key")];
+  const alone = certificates.find((stem) => !keys.includes(stem));
+  if (alone !== undefined)
+    throw new Failure(
+      `${folder}/${alone}.cert is of a client, and there is no ${alone}.key (who may vouch for servers has files *.crt)`,
+    );
+  const spare = keys.find((stem) => !certificates.includes(stem));
+  if (spare !== undefined)
+    throw new Failure(`${folder}/${spare}.key is without a certificate: there is no ${spare}.cert`);
+  const [stem] = certificates;
+  if (stem === undefined) return {};
+  return { identity: { certificate: `${folder}/${stem}.cert`, key: `${folder}/${stem}.key` } };
 }
 
 /** containers-certs.d(5), and docker's own directory. The first one that is there is taken. */

@@ -4,6 +4,7 @@ import type { Context } from "../commands/context.ts";
 import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
 import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
+import { findNamed, parsePlatform, type Platform } from "./platform.ts";
 import { parseReference } from "./reference.ts";
 import {
   findRecord,
@@ -12,6 +13,8 @@ import {
   listRecords,
   makeStore,
   readBlob,
+  readAgain,
+  readAllNamed,
   readNamed,
   type ImageRecord,
   type Store,
@@ -34,21 +37,35 @@ export function parsePullPolicy(text: string | undefined): PullPolicy {
   throw new Failure(`--pull must be never, missing or always: current value is ${JSON.stringify(text)}`);
 }
 
-/** The image that `text`, a name or a transport, means. Throws a Failure. */
-export function obtainImage(context: Context, store: Store, text: string, policy: PullPolicy): Obtained {
+/** The image that `text`, a name or a transport, means; of several the one for `platform`. Throws a Failure. */
+export function obtainImage(
+  context: Context,
+  store: Store,
+  text: string,
+  { policy, platform }: { readonly policy: PullPolicy; readonly platform?: Platform | undefined },
+): Obtained {
   const { sys, env } = context;
   const place = parseOutside(text);
   if (place === undefined) {
     const found = policy === "always" ? undefined : findRecordIfAny(store, text);
-    if (found !== undefined) return describe(store, found);
-    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text);
+    if (found !== undefined) return describe(store, forPlatform(store, found, platform));
+    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text, platform);
   }
   using worker = new Worker(sys, env);
   return findLoaded(store, worker, place) ?? loadOne(context, store, worker, place);
 }
 
-function pullOne(context: Context, text: string): Obtained {
-  const [pulled] = context.sys.load("image-pull-for-run").pullForRun(context, text);
+/** Of the images of one name the one for this platform; the one that the name means where there is none, or none is asked for. */
+export function forPlatform(store: Store, record: ImageRecord, platform: Platform | undefined): ImageRecord {
+  if (platform === undefined || record.name === undefined) return record;
+  const others = readAllNamed(store, record.name).flatMap((each) =>
+    each.platform === undefined ? [] : [{ record: each, platform: parsePlatform(each.platform) }],
+  );
+  return others.length === 0 ? record : (findNamed(others, platform)?.record ?? record);
+}
+
+function pullOne(context: Context, text: string, platform: Platform | undefined): Obtained {
+  const [pulled] = context.sys.load("image-pull-for-run").pullForRun(context, text, platform);
   if (pulled === undefined) throw new Failure(`there is no image ${JSON.stringify(text)}`);
   return pulled;
 }
@@ -93,6 +110,5 @@ function loadOne({ globals }: Context, store: Store, worker: Worker, place: Plac
 
 /** Whether the image is still what its name names. */
 export function stillNamed(store: Store, record: ImageRecord): boolean {
-  const now = record.name === undefined ? unnamed(store, record.id) : readNamed(store, parseReference(record.name));
-  return now?.id === record.id;
+  return readAgain(store, record)?.id === record.id;
 }

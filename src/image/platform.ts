@@ -55,13 +55,22 @@ export function chooseNamed<T extends { readonly platform: Platform | undefined 
   entries: readonly T[],
   wanted: Platform,
 ): T {
+  const best = findNamed(entries, wanted);
+  if (best !== undefined) return best;
+  const images = entries.filter(({ platform }) => platform?.os !== "unknown");
+  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(images) || "nothing"}`);
+}
+
+/** The same; undefined where there is none. */
+export function findNamed<T extends { readonly platform: Platform | undefined }>(
+  entries: readonly T[],
+  wanted: Platform,
+): T | undefined {
   const fitting = entries.filter(
     ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
   );
   const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant);
-  const best = exact ?? (wanted.variant === "" ? fitting[0] : undefined);
-  if (best !== undefined) return best;
-  throw new Failure(`the image is not for ${nameOf(wanted)}: it is for ${listed(entries) || "nothing"}`);
+  return exact ?? (wanted.variant === "" ? fitting[0] : undefined);
 }
 
 /** "linux/arm64/v8", or "arm64" alone. Throws a Failure. */

@@ -12,12 +12,13 @@ import { readAround } from "./around.ts";
 import type { Edits } from "./cdi-edits.ts";
 import { findCdiDevices } from "./cdi.ts";
 import { devicesBelow, findDevices, findNodes, type Devices } from "./devices.ts";
+import { joinContainers } from "./joined.ts";
 import { makeFiles } from "./make.ts";
 import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
 import { obtainImage, parsePullPolicy, type Obtained } from "./obtain.ts";
 import { parseOptions, type Options } from "./flags/options.ts";
-import { asMachine, checkPlatform, nameOf, runsOn } from "./platform.ts";
+import { asMachine, checkPlatform, nameOf, parsePlatform, runsOn } from "./platform.ts";
 import { parseProfile } from "./seccomp-profile.ts";
 import type { Store } from "./store.ts";
 import { toConfig } from "./to-config.ts";
@@ -45,14 +46,19 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const { sys, globals, log } = context;
   const other = ["bundle", "config"].find((flag) => parsed.flags.has(flag));
   if (other !== undefined) throw new Failure(`--${other} and --image exclude each other`);
-  const options = readAround(sys, parseOptions(parsed));
+  const asked = readAround(sys, parseOptions(parsed));
+  const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
-  const image = obtainImage(context, store, option(parsed, "image") ?? "", parsePullPolicy(option(parsed, "pull")));
+  const wanted = option(parsed, "platform");
+  const image = obtainImage(context, store, option(parsed, "image") ?? "", {
+    policy: parsePullPolicy(option(parsed, "pull")),
+    platform: wanted === undefined ? undefined : parsePlatform(wanted),
+  });
   const { release, machine: word } = sys.uname();
   const machine = asMachine(word);
   const { platform, process } = image.config;
-  checkPlatform(platform, option(parsed, "platform"));
+  checkPlatform(platform, wanted);
   if (!runsOn(platform, machine)) log.warn(`the image is for ${nameOf(platform)}, and this machine is not`);
   const owned = newContainerPath(store);
   const overlay = overlayOf(store, image, owned);

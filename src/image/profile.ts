@@ -48,6 +48,12 @@ export const READONLY_PATHS: readonly string[] = [
   "/proc/sysrq-trigger",
 ];
 
+/** Of a new network namespace: who is not root may listen on any port and send pings, since it concerns nobody else. */
+export const DEFAULT_SYSCTLS: Readonly<Record<string, string>> = {
+  "net.ipv4.ip_unprivileged_port_start": "0",
+  "net.ipv4.ping_group_range": "0 2147483647",
+};
+
 const SAFE = ["nosuid", "noexec", "nodev"];
 
 export const DEFAULT_MOUNTS: readonly RawMount[] = [

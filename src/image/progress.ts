@@ -1,29 +1,23 @@
-/** How far layers are, in lines on standard error: for people, and for logs. */
-import type { Sys } from "../sys/sys.ts";
-import { hexOf, type Digest } from "./digest.ts";
-import type { Told } from "./layers.ts";
-import { sizeText } from "./words.ts";
+/** What `image pull` and `image load` say, by their options. */
+import { isSet, option, print, type Context, type Parsed } from "../commands/context.ts";
+import { Failure } from "../sys/failure.ts";
+import type { Loaded } from "./load.ts";
+import { SILENT, viewOf, type Doing, type PullView } from "./pull-view.ts";
+import { familiar, parseReference } from "./reference.ts";
 
-/** A line for each tenth of a layer. */
-export function progressTo(sys: Sys): Told {
-  const told = new Map<Digest, number>();
-  return {
-    waits: (diffId) => say(sys, `layer ${short(diffId)}: waiting for another command that is unpacking it`),
-    moves: (diffId, bytes, total) => {
-      const tenth = total === 0 ? 10 : Math.floor((10 * bytes) / total);
-      if (told.get(diffId) === tenth) return;
-      told.set(diffId, tenth);
-      say(sys, `layer ${short(diffId)}: ${sizeText(bytes)} of ${sizeText(total)}`);
-    },
-  };
+/** The view that the options ask for. Throws a Failure. */
+export function viewFor(context: Context, parsed: Parsed, doing: Doing): PullView {
+  const kind = option(parsed, "progress") ?? "auto";
+  const view = viewOf(context.sys, kind, doing);
+  if (view === undefined)
+    throw new Failure(`--progress must be auto, plain or json: current value is ${JSON.stringify(kind)}`);
+  return isSet(parsed, "quiet") ? SILENT : view;
 }
 
-function short(diffId: Digest): string {
-  return hexOf(diffId).slice(0, 12);
-}
-
-function say(sys: Sys, line: string): void {
-  const errors = sys.inherited(2);
-  sys.writeText(errors, `${line}\n`);
-  errors.take();
+/** Says what there is now, one name a line, unless the view has said all. */
+export function printLoaded(context: Context, parsed: Parsed, loaded: readonly Loaded[]): void {
+  if (option(parsed, "progress") === "json" && !isSet(parsed, "quiet")) return;
+  // Images of one name for several machines are one to whoever asks for it.
+  const names = loaded.map(({ record: { name, id } }) => (name === undefined ? id : familiar(parseReference(name))));
+  for (const name of new Set(names)) print(context.sys, `${name}\n`);
 }

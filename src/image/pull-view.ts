@@ -1,9 +1,9 @@
-/** What a person or a program sees of a pull. */
+/** What a person or a program sees of a pull or a load. */
 import type { Fd, Sys } from "../sys/sys.ts";
 import type { LayerEvent } from "./worker.ts";
 import { sizeText } from "./words.ts";
 
-/** What is told of a pull, in this order. */
+/** What is told, in this order; once more for each further image of an archive. */
 export interface PullView {
   found(image: PulledImage): void;
   heard(event: LayerEvent): void;
@@ -13,6 +13,8 @@ export interface PullView {
 interface PulledImage {
   readonly name: string;
   readonly digest: string;
+  /** The store has it under this name. */
+  readonly isUpToDate: boolean;
   readonly layers: readonly PulledLayer[];
 }
 
@@ -23,26 +25,31 @@ interface PulledLayer {
   readonly isThere: boolean;
 }
 
+/** The word for what is done. */
+export type Doing = "pull" | "load";
+
 export const SILENT: PullView = { found: () => undefined, heard: () => undefined, done: () => undefined };
 
-/** `--progress`: undefined for a word that is none of these. */
-export function viewOf(sys: Sys, kind: string): PullView | undefined {
+/** What --progress names; undefined for a word that is none of its. A load says nothing where nobody looks, as docker's. */
+export function viewOf(sys: Sys, kind: string, doing: Doing): PullView | undefined {
   if (kind === "json") return jsonView(sys);
-  if (kind === "plain") return plainView(sys);
+  if (kind === "plain") return plainView(sys, doing);
   if (kind !== "auto") return undefined;
   const output = sys.inherited(2);
   const isTerminal = sys.isTerminal(output);
   output.take();
-  return isTerminal ? new Bars(sys) : plainView(sys);
+  if (isTerminal) return new Bars(sys);
+  return doing === "pull" ? plainView(sys, doing) : SILENT;
 }
 
-/** One object a line on standard output: README.md, "Pulling images". */
+/** One object a line on standard output: README.md, "Pulling and loading images". */
 function jsonView(sys: Sys): PullView {
   const tell = (event: object): void => write(sys, 1, `${JSON.stringify(event)}\n`);
   let layers: readonly PulledLayer[] = [];
+  let isUpToDate = false;
   return {
     found: (image) => {
-      ({ layers } = image);
+      ({ layers, isUpToDate } = image);
       const { name, digest } = image;
       const described = layers.map((layer) => ({ digest: layer.digest, size: layer.size, exists: layer.isThere }));
       tell({ event: "found", name, digest, layers: described });
@@ -52,38 +59,49 @@ function jsonView(sys: Sys): PullView {
       if (event.event === "note") tell({ event: event.what, layer: digest, reason: event.reason });
       else tell({ event: "progress", layer: digest, bytes: event.bytes, total: event.total });
     },
-    done: () => tell({ event: "done" }),
+    done: () => tell({ event: "done", ...(isUpToDate ? { upToDate: true } : {}) }),
   };
 }
 
 /** A line for each thing that happened, on standard error. */
-function plainView(sys: Sys): PullView {
+function plainView(sys: Sys, doing: Doing): PullView {
   let layers: readonly PulledLayer[] = [];
   const tell = (text: string): void => write(sys, 2, `${text}\n`);
-  const finished = new Set<number>();
+  let finished = new Set<number>();
   return {
     found: (image) => {
       ({ layers } = image);
+      finished = new Set();
+      if (image.isUpToDate) {
+        tell(`${image.name} is ${image.digest}: up to date`);
+        return;
+      }
       const missing = layers.filter(({ isThere }) => !isThere);
       const bytes = missing.reduce((sum, { size = 0 }) => sum + size, 0);
       const shared = layers.length - missing.length;
       const note = shared === 0 ? "" : `; ${shared} are here already`;
-      tell(`${image.name} is ${image.digest}: ${missing.length} layers to pull, ${sizeText(bytes)}${note}`);
+      tell(`${image.name} is ${image.digest}: ${missing.length} layers to ${doing}, ${sizeText(bytes)}${note}`);
     },
     heard: (event) => {
       const layer = layers[event.layer];
       if (event.event === "note") tell(`${shortDigest(layer)}: ${wordsOf(event)}`);
       else if (event.bytes === event.total && !finished.has(event.layer)) {
         finished.add(event.layer);
-        tell(`${shortDigest(layer)}: ${sizeText(event.total)} pulled`);
+        tell(`${shortDigest(layer)}: ${sizeText(event.total)} ${doing}ed`);
       }
     },
     done: () => undefined,
   };
 }
 
+/** What stands before the reason of a note. */
+const WORDS: ReadonlyMap<string, string> = new Map([
+  ["retry", "trying again: "],
+  ["waiting", "waiting for "],
+]);
+
 function wordsOf({ what, reason }: Extract<LayerEvent, { event: "note" }>): string {
-  return what === "retry" ? `trying again: ${reason}` : `waiting: ${reason}`;
+  return `${WORDS.get(what) ?? ""}${reason}`;
 }
 
 function shortDigest({ digest = "" }: PulledLayer = { isThere: false }): string {
@@ -111,8 +129,14 @@ class Bars implements PullView {
     this.#sys = sys;
   }
 
-  found({ name, layers }: PulledImage): void {
+  found({ name, digest, layers, isUpToDate }: PulledImage): void {
+    if (isUpToDate) {
+      write(this.#sys, 2, `${name} is ${digest}: up to date\n`);
+      return;
+    }
     this.#bars = layers.map((layer) => ({ layer, bytes: 0, note: layer.isThere ? "here already" : "" }));
+    this.#drawn = 0;
+    this.#received = 0;
     this.#began = this.#sys.clockMonotonic();
     write(this.#sys, 2, `${name}\n`);
     this.#draw();
@@ -132,7 +156,7 @@ class Bars implements PullView {
   }
 
   done(): void {
-    this.#draw();
+    if (this.#bars.length > 0) this.#draw();
   }
 
   #draw(): void {

@@ -1,8 +1,9 @@
 /** An image comes from a registry into the store. */
 import type { Context } from "../commands/context.ts";
 import { Failure } from "../sys/failure.ts";
-import { findCredentials, parseCredentials } from "./auth-file.ts";
+import { accessRegistry, type Access } from "./access.ts";
 import { hexOf, type Digest } from "./digest.ts";
+import { lockPath } from "./layers.ts";
 import { needsOf, storeImage, type Loaded } from "./load.ts";
 import { isIndex, parseIndex, type Entry } from "./manifest.ts";
 import { asMachine, choosePlatform, chooseNamed, nameOf, type Platform } from "./platform.ts";
@@ -11,21 +12,29 @@ import { noRoomForPull } from "./room.ts";
 import { SILENT, type PullView } from "./pull-view.ts";
 import { canonical, familiar, parseReference, type Reference } from "./reference.ts";
 import { endpointsOf, otherMeaning, readRegistriesConf, type Endpoint } from "./registries-conf.ts";
-import { Registry, type Document } from "./registry.ts";
+import type { Document, Registry } from "./registry.ts";
 import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
-import { isThere, layerPath, lockStore, makeStore, type Store } from "./store.ts";
+import { notePlaces, type BlobPlace } from "./places.ts";
+import {
+  fileOf,
+  isThere,
+  layerPath,
+  listRecords,
+  lockStore,
+  makeStore,
+  readAllNamed,
+  removeRecord,
+  writeRecord,
+  type ImageRecord,
+  type Store,
+} from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
 import { WorkerFailure, type PullOrder, type Snapshotter, type Worker } from "./worker.ts";
 
-export interface PullOptions {
+export interface PullOptions extends Access {
   /** The machine's where it is not given; "all" for every one that the image is for. */
   readonly platform: Platform | "all" | undefined;
-  /** USER:PASSWORD. */
-  readonly creds?: string | undefined;
-  readonly authFile?: string | undefined;
-  readonly certDir?: string | undefined;
-  readonly verify: boolean;
   readonly view?: PullView | undefined;
 }
 
@@ -35,8 +44,9 @@ const THREADS = 3;
 /** What was found in a registry, and where. */
 interface Remote {
   readonly registry: Registry;
-  /** Of what the reference leads to: the index, if there is one. */
-  readonly digest: Digest;
+  readonly endpoint: Endpoint;
+  /** What the reference leads to: the index, if there is one. */
+  readonly document: Document;
   readonly images: readonly Found[];
 }
 
@@ -74,10 +84,8 @@ function findRemote(context: Context, worker: Worker, wanted: Wanted): Remote {
 }
 
 function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { reference, options }: Wanted): Remote {
-  const { creds, authFile, certDir, verify, platform } = options;
-  // A mirror has credentials of its own, under its own name.
-  const credentials = creds === undefined ? findCredentials(context, endpoint, authFile) : parseCredentials(creds);
-  const registry = new Registry(context, worker, endpoint, { credentials, certDir, verify });
+  const { platform } = options;
+  const registry = accessRegistry(context, worker, endpoint, { access: options });
   const { digest, tag } = reference;
   const document = digest === undefined ? registry.document(tag ?? "") : registry.document(digest, { digest });
   const machine = asMachine(context.sys.uname().machine);
@@ -87,7 +95,7 @@ function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { refe
   };
   const images = readImages(registry, document, choose, 0);
   if (typeof platform === "object") checkPlatform(images[0], platform);
-  return { registry, digest: document.digest, images };
+  return { registry, endpoint, document, images };
 }
 
 /** What BuildKit adds to an image about its making is no image. */
@@ -126,41 +134,85 @@ interface Order {
   readonly snapshotter: Snapshotter;
 }
 
-function bring(store: Store, worker: Worker, { reference, remote, options, snapshotter }: Order): Loaded[] {
-  const { registry, images, digest } = remote;
+function bring(store: Store, worker: Worker, order: Order): Loaded[] {
+  sweepLeftovers(store, worker);
+  let loaded: Loaded[];
+  try {
+    loaded = bringClaimed(store, worker, order);
+  } finally {
+    sweepLeftovers(store, worker);
+    sweepUnused(store, worker);
+  }
+  order.options.view?.done();
+  return loaded;
+}
+
+/** What it needs is not swept meanwhile. */
+function bringClaimed(store: Store, worker: Worker, { reference, remote, options, snapshotter }: Order): Loaded[] {
+  const { registry, images, document } = remote;
+  const { digest } = document;
+  const index = isIndex(document) ? document : undefined;
   const name = nameIn(reference);
   const layers = [...new Map(images.flatMap((image) => image.layers.map((layer) => [layer.diffId, layer]))).values()];
-  sweepLeftovers(store, worker);
-  const pulling = begin(store, {
+  using task = beginTask(
+    store,
+    images.map((image) => needsOf(image, index?.digest)),
+  );
+  using pulling = begin(store, {
     name,
     layers: layers.map(({ diffId }) => hexOf(diffId as Digest)),
     downloads: layers.map((layer) => hexOf(layer.digest as Digest)),
   });
-  const task = beginTask(store, images.map(needsOf));
   const view = options.view ?? SILENT;
   const isHere = ({ diffId }: Found["layers"][number]): boolean => isThere(store, layerPath(store, diffId as Digest));
-  view.found({ name, digest, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
-  let loaded: Loaded[] = [];
+  const known = readAllNamed(store, name);
+  const isKnown = ({ id }: Found): boolean => known.some((each) => each.id === id && each.index === index?.digest);
+  const isUpToDate = images.every(isKnown) && layers.every(isHere);
+  view.found({ name, digest, isUpToDate, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
   try {
     const missing = layers.filter((layer) => !isHere(layer));
     fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path, snapshotter });
-    const index = chosen(images, store);
-    loaded = images.flatMap((image, at) =>
-      storeImage(store, worker, { image, names: [at === index ? name : undefined], task }),
+    const main = chosen(images, store);
+    const loaded = images.flatMap((image, at) => {
+      const platform = at === main ? undefined : nameOf(image.config.platform);
+      return storeImage(store, worker, { image, names: [name], task, index, platform });
+    });
+    leaveUnnamed(
+      store,
+      known,
+      loaded.map(({ record }) => record),
     );
+    notePlaces(store, placesIn(remote));
     withdraw(store, pulling, name);
+    return loaded;
   } catch (error) {
     // What can be tried again goes on where it stopped; what is wrong leaves nothing.
     if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) withdraw(store, pulling, undefined);
     throw error instanceof Failure ? new Failure(`cannot pull ${familiar(reference)}: ${error.message}`) : error;
-  } finally {
-    task[Symbol.dispose]();
-    pulling[Symbol.dispose]();
-    sweepLeftovers(store, worker);
-    sweepUnused(store, worker);
   }
-  view.done();
-  return loaded;
+}
+
+/** A push to the same registry need not send what came from there. */
+function placesIn({ endpoint, images }: Remote): Map<Digest, BlobPlace> {
+  const { registry, path: repository } = endpoint;
+  const layers = images.flatMap(({ layers: own, mediaTypes }) =>
+    own.map((layer, at) => ({ ...layer, mediaType: mediaTypes[at] ?? "" })),
+  );
+  return new Map(
+    layers.map(({ diffId, digest, size = 0, mediaType }) => [
+      diffId as Digest,
+      { registry, repository, digest: digest as Digest, size, mediaType },
+    ]),
+  );
+}
+
+/** What the name led to before and does not any more has no name now, as with docker: "image prune" removes it. */
+function leaveUnnamed(store: Store, before: readonly ImageRecord[], now: readonly ImageRecord[]): void {
+  using _lock = lockStore(store);
+  const files = new Set(now.map(fileOf));
+  for (const old of before) if (!files.has(fileOf(old))) removeRecord(store, old);
+  const named = new Set(listRecords(store).map(({ id }) => id));
+  for (const { name: _, platform: _platform, ...old } of before) if (!named.has(old.id)) writeRecord(store, old);
 }
 
 /** Kinds of failures that the same request may not meet again. */
@@ -225,6 +277,7 @@ function fetchLayers(
       diffId,
       dest: layerPath(store, diffId as Digest),
       spool: `${store.path}/downloads/${hexOf(digest as Digest)}`,
+      lock: lockPath(store, diffId as Digest),
     })),
   };
   const numbers = missing.map((layer) => layers.indexOf(layer));
@@ -234,10 +287,7 @@ function fetchLayers(
     );
   } catch (error) {
     if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
-    throw noRoomForPull(
-      store,
-      worker,
-      missing.reduce((sum, { size = 0 }) => sum + size, 0),
-    );
+    view.heard({ event: "note", layer: 0, what: "full", reason: "the disk is full: finding out how much is missing" });
+    throw noRoomForPull(store, worker, { network: registry.network, ask: order });
   }
 }

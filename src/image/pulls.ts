@@ -26,13 +26,19 @@ const KEPT_SECONDS = 86_400;
 /** Notes a pull, until it is disposed of. To be called under the store's lock. */
 export function claim({ sys, path }: Store, wanted: Claim): Disposable & { withdraw(): void } {
   const name = `${path}/pulls/${sys.randomHex(8)}.json`;
-  const file = attempt(`make ${name}`, () => sys.openat(null, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600));
-  sys.flock(file, LOCK_EX);
-  sys.writeText(file, JSON.stringify({ ...wanted, started: timestamp(sys, false) }));
-  return {
-    withdraw: () => sys.unlinkIfAny(null, name, 0),
-    [Symbol.dispose]: () => file[Symbol.dispose](),
-  };
+  const withdraw = (): void => void sys.unlinkIfAny(null, name, 0);
+  return attempt(`make ${name}`, () => {
+    const file = sys.openat(null, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      sys.flock(file, LOCK_EX);
+      sys.writeText(file, JSON.stringify({ ...wanted, started: timestamp(sys, false) }));
+    } catch (error) {
+      withdraw();
+      file[Symbol.dispose]();
+      throw error;
+    }
+    return { withdraw, [Symbol.dispose]: () => file[Symbol.dispose]() };
+  });
 }
 
 /** What all pulls need. To be called under the store's lock. */

@@ -17,10 +17,12 @@ export interface RegistriesConf {
   readonly registries: readonly Registry[];
   /** By short name. */
   readonly aliases: ReadonlyMap<string, string>;
-  readonly searched: readonly string[];
+  /** Undefined where the file does not say. */
+  readonly searched: readonly string[] | undefined;
 }
 
 interface Registry extends Location {
+  /** A host, with or without a port, and a path; "*.example.com" stands for all hosts below. */
   readonly prefix: string;
   readonly blocked: boolean;
   readonly mirrors: readonly (Location & { readonly use: Use })[];
@@ -57,14 +59,17 @@ export function readRegistriesConf({ sys, env }: Context, worker: Worker): Regis
   return combine(parts);
 }
 
-/** The main file, the user's before the system's, and then what is dropped in beside it. */
+/**
+ * The main file and what is dropped in beside it, in Go's order (containers/image, sysregistriesv2, newConfigWrapper): a user's
+ * own file takes the place of all of the system's.
+ */
 function filesOf(sys: Sys, env: readonly string[]): string[] {
   const named = variable(env, "CONTAINERS_REGISTRIES_CONF");
-  if (named !== "") return [named];
   const home = variable(env, "HOME");
   const own = home === "" ? undefined : `${home}/.config/containers/registries.conf`;
-  const main = own !== undefined && sys.statxIfAny(null, own, 0) !== undefined ? own : SYSTEM;
-  return [main, ...droppedIn(sys, `${SYSTEM}.d`), ...(own === undefined ? [] : droppedIn(sys, `${own}.d`))];
+  const dropped = own === undefined ? [] : droppedIn(sys, `${own}.d`);
+  if (named === "" && own !== undefined && sys.statxIfAny(null, own, 0) !== undefined) return [own, ...dropped];
+  return [named === "" ? SYSTEM : named, ...droppedIn(sys, `${SYSTEM}.d`), ...dropped];
 }
 
 function droppedIn(sys: Sys, folder: string): string[] {
@@ -97,30 +102,46 @@ export function parseRegistriesConf(raw: JsonObject): RegistriesConf {
   return {
     registries: listIn(raw, "registry", "", parseRegistry),
     aliases: new Map(Object.entries(stringMapIn(raw, "aliases", ""))),
-    searched: stringsIn(raw, "unqualified-search-registries", ""),
+    searched:
+      raw["unqualified-search-registries"] === undefined
+        ? undefined
+        : stringsIn(raw, "unqualified-search-registries", ""),
   };
 }
 
 function parseRegistry(raw: JsonObject, at: string): Registry {
   const location = parseLocation(raw, at);
-  const prefix = stringIn(raw, "prefix", at) || location.location;
+  const prefix = placeIn(raw, "prefix", at) || location.location;
   if (prefix === "") throw new SpecError(at, "must have a location or a prefix");
-  if (prefix.startsWith("*.") && location.location === "" && !booleanIn(raw, "blocked", at) && !location.insecure)
-    throw new SpecError(`${at}.location`, "is required with a prefix that begins with *.");
+  if (location.location === "" && !prefix.startsWith("*."))
+    throw new SpecError(`${at}.location`, "is required unless the prefix begins with *.");
+  if (raw["pull-from-mirror"] !== undefined)
+    throw new SpecError(`${at}.pull-from-mirror`, "belongs to a mirror, in [[registry.mirror]]");
   const digestOnly = booleanIn(raw, "mirror-by-digest-only", at);
-  return {
-    ...location,
-    prefix,
-    blocked: booleanIn(raw, "blocked", at),
-    mirrors: listIn(raw, "mirror", at, (mirror, mirrorAt) => ({
-      ...parseLocation(mirror, mirrorAt),
-      use: parseUse(stringIn(mirror, "pull-from-mirror", mirrorAt) || (digestOnly ? "digest-only" : "all"), mirrorAt),
-    })),
-  };
+  const mirrors = listIn(raw, "mirror", at, (mirror, mirrorAt) => parseMirror(mirror, mirrorAt, digestOnly));
+  return { ...location, prefix, blocked: booleanIn(raw, "blocked", at), mirrors };
+}
+
+function parseMirror(raw: JsonObject, at: string, digestOnly: boolean): Registry["mirrors"][number] {
+  const location = parseLocation(raw, at);
+  if (location.location === "") throw new SpecError(`${at}.location`, "is required");
+  const use = stringIn(raw, "pull-from-mirror", at);
+  if (use !== "" && digestOnly)
+    throw new SpecError(`${at}.pull-from-mirror`, "excludes the registry's mirror-by-digest-only");
+  return { ...location, use: parseUse(use || (digestOnly ? "digest-only" : "all"), at) };
 }
 
 function parseLocation(raw: JsonObject, at: string): Location {
-  return { location: stringIn(raw, "location", at), insecure: booleanIn(raw, "insecure", at) };
+  return { location: placeIn(raw, "location", at), insecure: booleanIn(raw, "insecure", at) };
+}
+
+/** Slashes at its end say nothing; that it is an address of the web is a mistake (sysregistriesv2, parseLocation). */
+function placeIn(raw: JsonObject, key: string, at: string): string {
+  const text = stringIn(raw, key, at);
+  if (text.includes("://")) throw mustBe(`${at}.${key}`, "a name such as example.com/team, without https://", text);
+  let end = text.length;
+  while (text.charAt(end - 1) === "/") end--;
+  return text.slice(0, end);
 }
 
 function parseUse(text: string, at: string): Use {
@@ -129,49 +150,79 @@ function parseUse(text: string, at: string): Use {
   return use;
 }
 
-/** A later table for the same prefix takes the place of an earlier one. */
-function combine(parts: readonly RegistriesConf[]): RegistriesConf {
+/**
+ * A later table for the same prefix takes the place of an earlier one, and so does a list of registries to search, also an empty
+ * one; an alias for "" takes one away.
+ */
+export function combine(parts: readonly RegistriesConf[]): RegistriesConf {
   const registries = new Map(parts.flatMap((part) => part.registries.map((each) => [each.prefix, each] as const)));
-  const searched = parts.map((part) => part.searched).findLast((list) => list.length > 0) ?? [];
+  const aliases = new Map(parts.flatMap((part) => [...part.aliases]));
   return {
     registries: [...registries.values()],
-    aliases: new Map(parts.flatMap(({ aliases }) => [...aliases])),
-    searched,
+    aliases: new Map([...aliases].filter(([, target]) => target !== "")),
+    searched: parts.map(({ searched }) => searched).findLast((list) => list !== undefined),
   };
 }
 
 /** The places to ask for a repository, mirrors first. Throws a Failure where it is blocked. */
-export function endpointsOf({ registries }: RegistriesConf, reference: Reference): Endpoint[] {
-  const name = `${reference.registry}/${reference.path}`;
-  const fitting = registries.filter(({ prefix }) => isPrefix(prefix, reference));
-  const [best] = fitting.toSorted((one, other) => other.prefix.length - one.prefix.length);
+export function endpointsOf(conf: RegistriesConf, reference: Reference): Endpoint[] {
+  const best = bestFor(conf, reference);
   if (best === undefined) return [{ registry: reference.registry, path: reference.path, insecure: false }];
   if (best.blocked) throw new Failure(`${best.prefix} is blocked in registries.conf`);
   const kind: Use = reference.digest === undefined ? "tag-only" : "digest-only";
   const mirrors = best.mirrors.filter(({ use }) => use === "all" || use === kind);
-  return [...mirrors, best].map(({ location, insecure }) => {
-    const place = rewritten(name, best.prefix, location);
-    const [registry, path = ""] = cutAtFirst(place, "/");
-    if (path === "") throw new Failure(`registries.conf leads from ${name} to ${place}, which is no repository`);
-    return { registry, path, insecure };
-  });
+  const places = [...mirrors, best].map((place) => endpointAt(conf, reference, { ...place, prefix: best.prefix }));
+  const open = places.filter(({ blocked }) => !blocked);
+  const [first] = places;
+  if (open.length === 0) throw new Failure(`${first?.registry ?? ""} is blocked in registries.conf`);
+  return open.map(({ registry, path, insecure }) => ({ registry, path, insecure }));
 }
 
-/** Whether the names begin alike, part by part; "*.example.com" stands for the hosts below. */
-function isPrefix(prefix: string, { registry, path, tag, digest }: Reference): boolean {
-  if (prefix.startsWith("*.")) return registry.endsWith(prefix.slice(1));
+/** The one place that a repository is pushed to: no mirror. Throws a Failure where it is blocked. */
+export function homeOf(conf: RegistriesConf, reference: Reference): Endpoint {
+  const best = bestFor(conf, reference);
+  if (best === undefined) return { registry: reference.registry, path: reference.path, insecure: false };
+  const { registry, path, insecure, blocked } = endpointAt(conf, reference, best);
+  if (best.blocked || blocked)
+    throw new Failure(`${best.blocked ? best.prefix : registry} is blocked in registries.conf`);
+  return { registry, path, insecure };
+}
+
+/** What is said of the place itself counts too: Go's client looks the mirror up again (docker_client.go). */
+function endpointAt(
+  conf: RegistriesConf,
+  reference: Reference,
+  { prefix, location, insecure }: Location & { readonly prefix: string },
+): Endpoint & { readonly blocked: boolean } {
+  const name = `${reference.registry}/${reference.path}`;
+  const place = location === "" ? name : `${location}${name.slice(matched(prefix, name))}`;
+  const [registry, path = ""] = cutAtFirst(place, "/");
+  if (path === "") throw new Failure(`registries.conf leads from ${name} to ${place}, which is no repository`);
+  const own = bestFor(conf, { ...reference, registry, path });
+  return { registry, path, insecure: insecure || own?.insecure === true, blocked: own?.blocked === true };
+}
+
+/** The table with the longest prefix. */
+function bestFor({ registries }: RegistriesConf, reference: Reference): Registry | undefined {
+  const { registry, path, tag, digest } = reference;
   const name = `${registry}/${path}`;
-  if (!name.startsWith(prefix)) {
-    const whole = [`${name}:${tag ?? ""}`, `${name}@${digest ?? ""}`];
-    return whole.includes(prefix);
-  }
-  return name.length === prefix.length || "/:@".includes(name.charAt(prefix.length));
+  const whole = [`${name}:${tag ?? ""}`, `${name}@${digest ?? ""}`];
+  const fitting = registries.filter(({ prefix }) => matched(prefix, name) > 0 || whole.includes(prefix));
+  const [best] = fitting.toSorted((one, other) => other.prefix.length - one.prefix.length);
+  return best;
 }
 
-function rewritten(name: string, prefix: string, location: string): string {
-  if (location === "") return name;
-  if (prefix.startsWith("*.")) return `${location}/${name.slice(name.indexOf("/") + 1)}`;
-  return `${location}${name.slice(prefix.length)}`;
+/** How much of a repository's name the prefix is, part by part; -1 where it is not its beginning. */
+function matched(prefix: string, name: string): number {
+  const end = prefix.startsWith("*.") ? endOfDomain(prefix.slice(1), name) : prefix.length;
+  const fits = end > 0 && (prefix.startsWith("*.") || name.startsWith(prefix));
+  return fits && (end >= name.length || "/:@".includes(name.charAt(end))) ? Math.min(end, name.length) : -1;
+}
+
+/** Where ".example.com" ends in "a.b.example.com:5000/x"; -1 where the host is not below it. */
+function endOfDomain(domain: string, name: string): number {
+  const start = name.indexOf(domain);
+  return start <= 0 || name.slice(0, start).includes("/") ? -1 : start + domain.length;
 }
 
 /** What a short name means to podman here where that is another image than ours; undefined where it is the same. */
@@ -180,6 +231,6 @@ export function otherMeaning({ aliases, searched }: RegistriesConf, text: string
   if (short === `${ours.registry}/${ours.path}` || short.startsWith(`${ours.registry}/`)) return undefined;
   const alias = aliases.get(short);
   if (alias !== undefined) return alias === `${ours.registry}/${ours.path}` ? undefined : alias;
-  if (searched.length === 0 || searched.includes(ours.registry)) return undefined;
+  if (searched === undefined || searched.length === 0 || searched.includes(ours.registry)) return undefined;
   return `${searched[0] ?? ""}/${short}`;
 }

@@ -1,4 +1,4 @@
-/** Conversations with one registry about one repository: the distribution specification's pull part. */
+/** Conversations with one registry about one repository: the distribution specification. */
 import type { Context } from "../commands/context.ts";
 import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
@@ -28,7 +28,16 @@ export interface RegistryOptions {
   readonly certDir: string | undefined;
   /** False: what is at the other end need not prove who it is, and may speak plain HTTP. */
   readonly verify: boolean;
+  /** What is to be done there, in the words of the token specification; "pull" where it is not given. */
+  readonly actions?: "pull" | "pull,push";
+  /** Other repositories that blobs may be taken over from. */
+  readonly mountable?: readonly string[];
 }
+
+type Ask = Pick<FetchOrder, "method" | "headers" | "body" | "limit" | "digest">;
+
+/** An answer that is of no use but for its number. */
+const SMALL = 64 << 10;
 
 export class Registry {
   readonly network: Network;
@@ -37,6 +46,8 @@ export class Registry {
   readonly #worker: Worker;
   readonly #options: RegistryOptions;
   readonly #place: Pick<Url, "host" | "port">;
+  /** As people write it: "localhost:5000/team/app", "docker.io/library/busybox". */
+  readonly #name: string;
   /** Whether it may be asked in the open (CVE-2014-5277): where the user has said so, or the wire does not leave this machine. */
   readonly #mayBePlain: boolean;
   #scheme: "https" | "http" | undefined;
@@ -47,6 +58,7 @@ export class Registry {
     const place = parseAuthority(name, 0);
     if (place === undefined) throw new Failure(`${quote(name)} cannot be a registry`);
     this.#place = place;
+    this.#name = endpoint.path === "" ? endpoint.registry : `${endpoint.registry}/${endpoint.path}`;
     this.#context = context;
     this.#worker = worker;
     this.#options = options;
@@ -62,8 +74,43 @@ export class Registry {
 
   /** The address of something of the repository. */
   address(path: string): string {
+    return this.#url(`${this.repository}/${path}`);
+  }
+
+  #url(path: string): string {
     const { host, port } = this.#place;
-    return `${this.#scheme ?? "https"}://${host}${port === 0 ? "" : `:${port}`}/v2/${this.repository}/${path}`;
+    return `${this.#scheme ?? "https"}://${host}${port === 0 ? "" : `:${port}`}/v2/${path}`;
+  }
+
+  /** Finds out how the registry is asked, and shows it who asks. Throws a Failure where it lets nobody in, or not us. */
+  connect(): void {
+    const { status } = this.#answer(this.#url.bind(this, ""), { limit: SMALL });
+    // What is at /v2/ is said in any case where it is a registry: distribution-spec, "Determining Support".
+    if (status === 401 || status === 403) throw this.#refused("access", status, "");
+    if (status !== 200 && status !== 404) throw this.#refused("the first request", status, "");
+  }
+
+  /** Puts a manifest or an index there, under a tag or its digest; all that it names must be there. Throws a Failure. */
+  putDocument(reference: string, { text, mediaType, digest }: Omit<Document, "size">): void {
+    const ask = { method: "PUT", headers: { "content-type": mediaType }, body: text, limit: SMALL };
+    const answer = this.#ask(`manifests/${reference}`, ask);
+    const { status } = answer;
+    if (status < 200 || status > 299) throw this.#refused(`manifest ${reference}`, status, answer.text);
+    const said = headerOf(answer, "docker-content-digest");
+    if (said !== undefined && said !== digest)
+      throw new Failure(`${this.#name} has taken manifest ${digest} for ${quote(said)}`);
+  }
+
+  /** A text that need not be there, "" where it is not; its type, and the header that says how it goes on. Throws a Failure. */
+  optional(
+    path: string,
+    { limit, accept }: { readonly limit: number; readonly accept: string },
+  ): { readonly text: string; readonly type: string; readonly next: string } {
+    const answer = this.#ask(path, { limit, headers: { accept } });
+    if (answer.status === 404) return { text: "", type: "", next: "" };
+    if (answer.status !== 200) throw this.#refused(path, answer.status, answer.text);
+    const type = (headerOf(answer, "content-type") ?? "").split(";")[0] ?? "";
+    return { text: answer.text, type: type.trim().toLowerCase(), next: headerOf(answer, "link") ?? "" };
   }
 
   /** The manifest or index of a tag, or of what a descriptor says. Throws a Failure. */
@@ -90,45 +137,58 @@ export class Registry {
     return answer.text;
   }
 
-  #read(path: string, ask: Pick<FetchOrder, "headers" | "limit" | "digest">): Answer {
+  #read(path: string, ask: Ask): Answer {
     const answer = this.#ask(path, ask);
-    if (answer.status !== 200) throw this.#refused(path, answer);
+    if (answer.status !== 200) throw this.#refused(path, answer.status, answer.text);
     return answer;
   }
 
-  /** Asks, and once more when it is told to say who it is. */
-  #ask(path: string, ask: Pick<FetchOrder, "headers" | "limit" | "digest">): Answer {
-    const first = this.#fetch(path, ask);
-    if (first.status !== 401) return first;
-    this.#authorization = authorize(this.#context, this.#worker, first, {
-      url: { scheme: this.#scheme ?? "https", ...this.#place },
-      network: this.network,
-      repository: this.repository,
-      credentials: this.#options.credentials,
-      certDir: this.#options.certDir,
-    });
-    return this.#fetch(path, ask);
+  #ask(path: string, ask: Ask): Answer {
+    return this.#answer(() => this.address(path), ask);
   }
 
-  #fetch(path: string, ask: Pick<FetchOrder, "headers" | "limit" | "digest">): Answer {
-    if (this.#scheme !== undefined) return this.#fetchOnce(path, ask, ATTEMPTS);
-    this.#scheme = "https";
-    if (!this.#mayBePlain) return this.#fetchOnce(path, ask, ATTEMPTS);
+  /** Asks, and once more when it is told to say who it is. */
+  #answer(url: () => string, ask: Ask): Answer {
+    const first = this.#fetch(url, ask);
+    if (first.status !== 401) return first;
+    this.#authorization = this.#authorize(first);
+    return this.#fetch(url, ask);
+  }
+
+  #authorize(answer: Answer): Authorization {
+    const { credentials, certDir, actions = "pull", mountable = [] } = this.#options;
+    const own = this.repository === "" ? [] : [`repository:${this.repository}:${actions}`];
+    const others = mountable.map((repository) => `repository:${repository}:pull`);
+    const url = { scheme: this.#scheme ?? "https", ...this.#place } as const;
+    const asked = { url, name: this.#name, network: this.network, credentials, certDir };
     try {
-      return this.#fetchOnce(path, ask, 1);
+      return authorize(this.#context, this.#worker, answer, { ...asked, scopes: [...own, ...others] });
+    } catch (error) {
+      // Some give no token at all where one of the scopes is not for us.
+      if (others.length === 0 || !(error instanceof Failure)) throw error;
+      return authorize(this.#context, this.#worker, answer, { ...asked, scopes: own });
+    }
+  }
+
+  #fetch(url: () => string, ask: Ask): Answer {
+    if (this.#scheme !== undefined) return this.#fetchOnce(url, ask, ATTEMPTS);
+    this.#scheme = "https";
+    if (!this.#mayBePlain) return this.#fetchOnce(url, ask, ATTEMPTS);
+    try {
+      return this.#fetchOnce(url, ask, 1);
     } catch (error) {
       // One whose certificate is not trusted does speak TLS: it is not asked in the open then.
       if (!(error instanceof WorkerFailure) || (error.kind !== "plain" && error.kind !== "network")) throw error;
       this.#scheme = "http";
-      return this.#fetchOnce(path, ask, ATTEMPTS);
+      return this.#fetchOnce(url, ask, ATTEMPTS);
     }
   }
 
-  #fetchOnce(path: string, ask: Pick<FetchOrder, "headers" | "limit" | "digest">, attempts: number): Answer {
+  #fetchOnce(url: () => string, ask: Ask, attempts: number): Answer {
     const authorization = this.#authorization?.header;
     const order = {
       ...ask,
-      url: this.address(path),
+      url: url(),
       attempts,
       ...(authorization === undefined ? {} : { authorization }),
     };
@@ -149,26 +209,49 @@ export class Registry {
   }
 
   /** What the registry says is quoted, and never more than a line of it. */
-  #refused(path: string, { status, text }: Answer): Failure {
-    const where = `${this.#place.host}/${this.repository}`;
+  #refused(path: string, status: number, text: string): Failure {
+    const { credentials, actions } = this.#options;
+    const isPush = actions === "pull,push";
+    const where = this.#name;
     const what = path.startsWith("manifests/") ? path.slice("manifests/".length) : path;
-    if (status === 404) return new Failure(`there is no ${what} in ${where}`);
+    const { code, message } = errorIn(text);
+    if (status === 404 && !isPush) {
+      return new Failure(
+        code === "NAME_UNKNOWN" ? `there is no repository ${where}` : `there is no ${what} in ${where}`,
+      );
+    }
     if (status === 401 || status === 403) {
       const who =
-        this.#options.credentials === undefined
-          ? "without a name and password (--creds, --authfile)"
-          : "with these credentials";
-      return new Failure(`${where} does not give ${what} ${who}`);
+        credentials === undefined
+          ? "without a name and password (tsrun login, --creds, --authfile): they are needed"
+          : "with these credentials: they are not enough";
+      const or = isPush || this.repository === "" ? "" : ", or there is no such repository";
+      return new Failure(`${where} does not ${isPush ? "take" : "give"} ${what} ${who}${or}`);
     }
-    return new Failure(`${where} answers ${status} to the request for ${what}${reasonIn(text)}`);
+    const meaning = MEANINGS.get(status);
+    const answer = `${status}${meaning === undefined ? "" : ` (${meaning})`}`;
+    return new Failure(`${where} answers ${answer} to the request for ${what}${message}`);
   }
 }
+
+/** What a status means where its number says little: RFC 9110, 15, and RFC 6585, 4. */
+const MEANINGS: ReadonlyMap<number, string> = new Map([
+  [429, "too many requests: who has an account there may make more, with --creds or --authfile"],
+  [500, "an error of its own"],
+  [502, "what is behind it is down"],
+  [503, "it is overloaded or down"],
+  [504, "what is behind it is silent"],
+]);
 
 /** The type in Content-Type, which says as what the text is to be read: CVE-2021-41190. */
 function typeOf(answer: Answer): string {
   const header = headerOf(answer, "content-type") ?? "";
   const type = (header.split(";")[0] ?? "").trim().toLowerCase();
   if (DOCUMENT_TYPES.includes(type)) return type;
+  if (type === "text/html")
+    throw new Failure(
+      'what the registry sends as a manifest is of type "text/html": it is a web site, and no registry',
+    );
   const said = type === "" ? "has no Content-Type" : `is of type ${quote(type)}`;
   throw new Failure(
     `what the registry sends as a manifest ${said}: it must be one of an image, and of the second schema`,
@@ -193,13 +276,17 @@ function headerOf({ headers }: Answer, name: string): string | undefined {
   return headers.findLast(([key]) => key === name)?.[1];
 }
 
-/** The first message of the distribution specification's errors. */
-function reasonIn(text: string): string {
+/** The first of the distribution specification's errors: its code, and its message, ready to stand behind a sentence. */
+function errorIn(text: string): { readonly code: string; readonly message: string } {
+  const none = { code: "", message: "" };
   try {
-    const { errors } = JSON.parse(text) as { errors?: readonly { message?: unknown }[] };
-    const message = errors?.[0]?.message;
-    return typeof message === "string" && message !== "" ? `: ${quote(message)}` : "";
+    const { errors } = JSON.parse(text) as { errors?: readonly { code?: unknown; message?: unknown }[] };
+    const { code, message } = errors?.[0] ?? none;
+    return {
+      code: typeof code === "string" ? code : "",
+      message: typeof message === "string" && message !== "" ? `: ${quote(message)}` : "",
+    };
   } catch {
-    return "";
+    return none;
   }
 }

@@ -8,28 +8,29 @@ const HINT = '"tsrun image prune" removes what is not in use';
 
 /** For layers that can be read once more. */
 export function noRoom(store: Store, worker: Worker, from: Omit<Requests["measure"]["in"], "path">): Failure {
-  const { bytes, files, free, freeFiles } = worker.ask("measure", { ...from, path: store.path });
-  if (freeFiles !== null && freeFiles < files)
-    return failure(store, `it has ${files} files, and there may be ${freeFiles} more`);
-  const missing = sizeText(Math.max(bytes - free, 0));
-  const sizes = `its layers take ${sizeText(bytes)}, and ${sizeText(free)} are free`;
-  return failure(store, `${sizes}; at least ${missing} are missing`);
+  return failure(store, worker.ask("measure", { ...from, path: store.path }));
 }
 
-/** For layers that a registry has: how large they are unpacked nobody has said. */
-export function noRoomForPull(store: Store, worker: Worker, compressed: number): Failure {
+/** For layers that a registry has: they are read to their ends, for how large they are unpacked nobody has said. */
+export function noRoomForPull(store: Store, worker: Worker, order: Requests["weigh"]["in"]): Failure {
   const source = { kind: "dir", path: store.path } as const;
-  const { free } = worker.ask("measure", {
+  const { bytes, files, spooled } = worker.ask("weigh", order);
+  const { free, freeFiles } = worker.ask("measure", {
     source,
     scratch: store.path,
-    snapshotter: "overlayfs",
+    snapshotter: order.ask.snapshotter,
     members: [],
     path: store.path,
   });
-  const sizes = `its layers have ${sizeText(compressed)} before they are unpacked, and ${sizeText(free)} are free`;
-  return failure(store, `${sizes}; commonly three times their size is needed`);
+  // What has come of their blobs goes when the pull has failed.
+  return failure(store, { bytes, files, free: free + spooled, freeFiles });
 }
 
-function failure({ path }: Store, why: string): Failure {
+function failure({ path }: Store, { bytes, files, free, freeFiles }: Requests["measure"]["out"]): Failure {
+  const missing = sizeText(Math.max(bytes - free, 0));
+  const why =
+    freeFiles !== null && freeFiles < files
+      ? `it has ${files} files, and there may be ${freeFiles} more`
+      : `its layers take ${sizeText(bytes)}, and ${sizeText(free)} are free; at least ${missing} are missing`;
   return new Failure(`there is no room for the image in ${path}: ${why} (${HINT})`);
 }

@@ -18,8 +18,8 @@ import {
   type Saved,
 } from "./manifest.ts";
 import { choosePlatform, type Machine } from "./platform.ts";
-import type { Form, Place } from "./transport.ts";
-import type { LayerOrder, Source, Worker } from "./worker.ts";
+import { STANDARD_INPUT, type Form, type Place } from "./transport.ts";
+import { passedPath, type LayerOrder, type Source, type Worker } from "./worker.ts";
 
 /** An image that can be loaded. */
 export interface Found {
@@ -30,6 +30,8 @@ export interface Found {
   /** Undefined for docker save's archives, which have none. */
   readonly manifest: { readonly digest: Digest; readonly text: string } | undefined;
   readonly layers: readonly Omit<LayerOrder, "dest">[];
+  /** Those of the layers, where there is a manifest to say it. */
+  readonly mediaTypes: readonly string[];
   /** What the source calls it: a whole name or a tag, the fullest first. */
   readonly names: readonly string[];
 }
@@ -60,11 +62,9 @@ export function openPlace(
   place: Place,
   given: { scratch: string; machine: Machine },
 ): Opened {
-  const path = absolutePath(sys, place.path);
-  const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
-  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
-  checkForm(place.form, path, isDirectory);
-  const reader: Reader = { worker, source: { kind: isDirectory ? "dir" : "archive", path }, ...given };
+  const source = sourceOf(sys, place);
+  const path = place === STANDARD_INPUT ? "standard input" : source.path;
+  const reader: Reader = { worker, source, ...given };
   try {
     const form = place.form === "any" ? formOf(reader) : place.form;
     const images = form === "docker-archive" ? readSaved(reader, place.name) : readLayout(reader, place.name);
@@ -75,10 +75,19 @@ export function openPlace(
   }
 }
 
+function sourceOf(sys: Sys, place: Place): Source {
+  if (place === STANDARD_INPUT) return { kind: "stream", path: passedPath(0) };
+  const path = absolutePath(sys, place.path);
+  const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
+  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
+  checkForm(place.form, path, isDirectory);
+  return { kind: isDirectory ? "dir" : "archive", path };
+}
+
 function checkForm(form: Form, path: string, isDirectory: boolean): void {
   if (form === "oci" && !isDirectory)
-    throw new Failure(`cannot load oci:${path}: it is not a directory (is it an oci-archive?)`);
-  if (form.endsWith("-archive") && isDirectory) throw new Failure(`cannot load ${form}:${path}: it is a directory`);
+    throw new Failure(`cannot read oci:${path}: it is not a directory (is it an oci-archive?)`);
+  if (form.endsWith("-archive") && isDirectory) throw new Failure(`cannot read ${form}:${path}: it is a directory`);
 }
 
 /** New archives of docker save are both; the layout has the digests, so it goes first. */
@@ -91,12 +100,40 @@ function formOf({ worker, source, scratch }: Reader): Form {
 }
 
 function readLayout(reader: Reader, name: string | undefined): Found[] {
+  return readGroups(reader, name).map((group) => readEntry(reader, choosePlatform(group, reader.machine)));
+}
+
+/** What index.json lists, by name: all of it, or that of one name. */
+function readGroups(reader: Pick<Reader, "worker" | "source" | "scratch">, name: string | undefined): Entry[][] {
   within("oci-layout", () => checkLayout(readMember(reader, "oci-layout", undefined).text));
   const entries = within("index.json", () => parseIndex(readMember(reader, "index.json", undefined).text, undefined));
   const groups = Map.groupBy(entries, (entry) => entry.names[0] ?? "");
   const wanted = [...groups].filter(([, [first]]) => name === undefined || first?.names.includes(name) === true);
   if (wanted.length === 0) throw notThere([...groups.keys()], name);
-  return wanted.map(([, group]) => readEntry(reader, choosePlatform(group, reader.machine)));
+  return wanted.map(([, group]) => group);
+}
+
+/** A layout whose parts are wanted as they are. */
+export interface Layout {
+  readonly from: { readonly source: Source; readonly scratch: string };
+  /** What index.json lists, by name. */
+  readonly groups: readonly (readonly Entry[])[];
+  /** Where a blob is. */
+  memberOf(digest: Digest): string;
+}
+
+/** Opens a layout, a directory or an archive; with a name in the place just that image. Throws a Failure. */
+export function openLayout(sys: Sys, worker: Worker, place: Place, scratch: string): Layout {
+  const path = absolutePath(sys, place.path);
+  const isDirectory = (attempt(`open ${path}`, () => sys.statx(null, path, 0)).mode & S_IFMT) === S_IFDIR;
+  checkForm(place.form, path, isDirectory);
+  const from = { source: { kind: isDirectory ? "dir" : "archive", path }, scratch } as const;
+  return { from, groups: readGroups({ worker, ...from }, place.name), memberOf: blobMember };
+}
+
+/** A text of a layout, as its descriptor promises it. Throws a Failure. */
+export function readLayoutBlob({ from }: Layout, worker: Worker, descriptor: Descriptor): string {
+  return readBlob({ worker, ...from }, descriptor);
 }
 
 function notThere(names: readonly string[], name: string | undefined): Failure {
@@ -142,11 +179,12 @@ export function combineImage(
     size: layer.size,
     diffId: config.diffIds[index] ?? "",
   }));
-  return { id: manifest.config.digest, configText, config, manifest: { digest, text }, layers, names };
+  const mediaTypes = manifest.layers.map((layer) => layer.mediaType);
+  return { id: manifest.config.digest, configText, config, manifest: { digest, text }, layers, mediaTypes, names };
 }
 
 /** A text of the layout, as its descriptor promises it. */
-function readBlob(reader: Reader, { digest, size }: Descriptor): string {
+function readBlob(reader: Pick<Reader, "worker" | "source" | "scratch">, { digest, size }: Descriptor): string {
   const answer = readMember(reader, blobMember(digest), digest);
   if (answer.size !== size) throw new Failure(`${digest} has ${answer.size} bytes: its descriptor says ${size}`);
   return answer.text;
@@ -181,12 +219,13 @@ function readImage(reader: Reader, { config: member, layers, names }: Saved): Fo
     config,
     manifest: undefined,
     layers: orders,
+    mediaTypes: [],
     names,
   };
 }
 
 function readMember(
-  { worker, source, scratch }: Reader,
+  { worker, source, scratch }: Pick<Reader, "worker" | "source" | "scratch">,
   member: string,
   digest: Digest | undefined,
 ): { text: string; digest: string; size: number } {

@@ -2,8 +2,8 @@
  * The image store, a directory that only its owner may enter (CVE-2021-41091):
  *
  *     blobs/ALGORITHM/HEX      manifests and configurations, as they were loaded
- *     layers/HEX/          one directory for each diff id, shared by all images that have the layer: layer.json, and its
- *                          files in `fs` and their list in `tree`, or its archive in `tar` and the index of that in `erofs`
+ *     layers/HEX/              one directory for each diff id, shared by all images that have the layer: layer.json, and its
+ *                          files in `fs` with `tree` and `recipe`, or its archive in `tar` and the index of that in `erofs`
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
@@ -42,6 +42,10 @@ export interface ImageRecord {
   readonly id: Digest;
   /** Absent where it came without one. */
   readonly manifest?: Digest;
+  /** The index that its name led to in a registry, if it was one: by its digest others find the same. */
+  readonly index?: Digest;
+  /** "linux/arm64/v8": absent for the image that the name alone means, which is mostly the one for this machine. */
+  readonly platform?: string;
   /** Diff ids, lowest first. */
   readonly layers: readonly Digest[];
   /** What an overlay is made of, topmost first: directories below the store. */
@@ -140,8 +144,9 @@ export function removeRecord({ sys, path }: Store, record: ImageRecord): void {
 }
 
 /** The file of a record in `refs`. Throws a Failure where the name is too long for one. */
-export function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
-  const file = `${(name ?? `@${id}`).replaceAll("/", "%")}.json`;
+export function fileOf({ name, id, platform }: Pick<ImageRecord, "name" | "id" | "platform">): string {
+  const whole = `${name ?? `@${id}`}${platform === undefined ? "" : `@${platform}`}`;
+  const file = `${whole.replaceAll("/", "%")}.json`;
   if (file.length > MAX_FILE_NAME) throw new Failure(`the image name ${quote(name ?? id)} is too long for the store`);
   return file;
 }
@@ -149,6 +154,22 @@ export function fileOf({ name, id }: Pick<ImageRecord, "name" | "id">): string {
 /** The image with this very name; undefined where there is none. */
 export function readNamed(store: Store, reference: Reference): ImageRecord | undefined {
   return readRecord(store, fileOf({ name: canonical(reference), id: "sha256:" }));
+}
+
+/** The record as it is now; undefined where it has gone. */
+export function readAgain(store: Store, record: ImageRecord): ImageRecord | undefined {
+  return readRecord(store, fileOf(record));
+}
+
+/** All images of a name: the one that it means, and those for other machines. */
+export function readAllNamed(store: Store, name: string): ImageRecord[] {
+  const main = fileOf({ name, id: "sha256:" });
+  const front = `${main.slice(0, -".json".length)}@`;
+  const files = namesIn(store, "refs").filter(
+    // "NAME@sha256:…" is a name of its own.
+    (file) => file.startsWith(front) && file.endsWith(".json") && !file.slice(front.length).includes(":"),
+  );
+  return [main, ...files.toSorted()].flatMap((file) => readRecord(store, file) ?? []);
 }
 
 /** Takes what is damaged out of the way, below `damaged`: whoever has it open keeps it. */
@@ -230,9 +251,12 @@ function namedOr(store: Store, text: string): ImageRecord | undefined {
   const { registry, path, digest } = reference;
   const pulled = readNamed(store, { registry, path, digest, tag: undefined });
   if (pulled !== undefined) return pulled;
-  const isMeant = ({ name, manifest, id }: ImageRecord): boolean =>
-    name !== undefined && name.startsWith(`${registry}/${path}:`) && (manifest === digest || id === digest);
-  return listRecords(store).find(isMeant);
+  const isOf = ({ name }: ImageRecord): boolean => name?.startsWith(`${registry}/${path}:`) === true;
+  const records = listRecords(store).filter(isOf);
+  return (
+    records.find(({ manifest, id }) => manifest === digest || id === digest) ??
+    records.find(({ index, platform }) => index === digest && platform === undefined)
+  );
 }
 
 /** A few digits may be a name as well; fewer than four are no id. */

@@ -9,7 +9,7 @@ import { openDirectory } from "../sys/files.ts";
 import { lookAtContainers, type Used } from "./containers.ts";
 import { pathOfDigest } from "./digest.ts";
 import { looseLocks } from "./layers.ts";
-import { listRecords, lockStore, namesIn, type ImageRecord, type Store } from "./store.ts";
+import { fileOf, listRecords, lockStore, namesIn, type ImageRecord, type Store } from "./store.ts";
 import { lookAtTasks } from "./tasks.ts";
 import { lookAtPulls } from "./pulls.ts";
 import type { Worker } from "./worker.ts";
@@ -54,9 +54,9 @@ export function findUnused(store: Store, going: readonly ImageRecord[] = []): st
   const images = inUse(store, going);
   if (images === undefined) return [];
   const needed = new Set([...lookAtPulls(store).layers].map((name) => `layers/${name}`));
-  for (const { id, manifest, lower } of images) {
+  for (const { id, manifest, index, lower } of images) {
     for (const path of lower) needed.add(path.slice(0, path.lastIndexOf("/")));
-    for (const digest of [id, ...(manifest === undefined ? [] : [manifest])])
+    for (const digest of [id, manifest, index].filter((each) => each !== undefined))
       needed.add(`blobs/${pathOfDigest(digest)}`);
   }
   const folders = ["layers", "stacks", ...namesIn(store, "blobs").map((algorithm) => `blobs/${algorithm}`)];
@@ -69,9 +69,9 @@ function within(store: Store, folder: string): string[] {
 
 /** Undefined where it cannot be known: what a damaged record names must stay. */
 function inUse(store: Store, going: readonly ImageRecord[]): Used[] | undefined {
-  const goes = new Set(going.map(({ name, id }) => name ?? id));
+  const goes = new Set(going.map(fileOf));
   try {
-    const staying = listRecords(store).filter(({ name, id }) => !goes.has(name ?? id));
+    const staying = listRecords(store).filter((record) => !goes.has(fileOf(record)));
     return [...staying, ...lookAtContainers(store).used, ...lookAtTasks(store).used];
   } catch (error) {
     if (error instanceof Failure) return undefined;

@@ -1,20 +1,5 @@
-/** Looking at text character by character, without regular expressions. */
-
-/** Whether all characters of `text` pass, as in an array. */
-export function everyCharacter(text: string, passes: (character: string) => boolean): boolean {
-  for (const character of text) if (!passes(character)) return false;
-  return true;
-}
-
-/** Of ASCII only. */
-export function isDigit(character: string): boolean {
-  return character >= "0" && character <= "9" && character.length === 1;
-}
-
-/** Whether `text` is digits, and at least one. */
-export function isDigits(text: string): boolean {
-  return text !== "" && everyCharacter(text, isDigit);
-}
+/** Looking at text, without regular expressions. */
+export { everyCharacter, isDigit, isDigits } from "../spec/text.ts";
 
 /** What is before and after the first `separator`; undefined for the latter where there is none. */
 export function cutAtFirst(text: string, separator: string): [before: string, after: string | undefined] {

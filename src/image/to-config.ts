@@ -12,10 +12,10 @@ import { toEnvironment } from "./environment.ts";
 import type { ImageConfig, ImageProcess } from "./image-config.ts";
 import { resourcesOf } from "./flags/limits.ts";
 import { INIT, mountsOf, type Places } from "./mounts.ts";
-import { isHosts } from "./flags/namespaces.ts";
+import { hasOwn, isHosts } from "./flags/namespaces.ts";
 import type { Options } from "./flags/options.ts";
 import type { Machine } from "./platform.ts";
-import { MASKED_PATHS, READONLY_PATHS } from "./profile.ts";
+import { DEFAULT_SYSCTLS, MASKED_PATHS, READONLY_PATHS } from "./profile.ts";
 import type { Identity } from "./users.ts";
 
 /** What is known besides the image and the flags. */
@@ -44,7 +44,7 @@ const OCI_VERSION = "1.3.0";
 
 /** The config.json. Throws a Failure. */
 export function toConfig(image: ImageConfig, options: Options, around: Surroundings): object {
-  const { namespaces, security, sysctl, cgroupParent } = options;
+  const { namespaces, security, cgroupParent } = options;
   return {
     ociVersion: OCI_VERSION,
     process: processOf(image.process, options, around),
@@ -56,8 +56,9 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
     linux: {
       namespaces,
       resources: { devices: rulesOf(options, around), ...resourcesOf(options.limits, around.hasSwap) },
+      ...propagationOf(options),
       ...(around.devices.nodes.length === 0 ? {} : { devices: around.devices.nodes }),
-      ...(Object.keys(sysctl).length === 0 ? {} : { sysctl }),
+      ...sysctlsOf(options),
       ...(cgroupParent === undefined ? {} : { cgroupsPath: cleanPath(`/${cgroupParent}/${around.id}`) }),
       ...seccompOf(options, around),
       maskedPaths: security.masked ? MASKED_PATHS : [],
@@ -66,12 +67,24 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
   };
 }
 
-/** Names are those of a uts namespace: the host's are not the container's to change. */
+/** A mount that is shared with the host can be so only below a root that is: as docker. */
+function propagationOf({ mounts }: Options): object {
+  const isShared = mounts.some(({ options }) => options.includes("shared") || options.includes("rshared"));
+  return isShared ? { rootfsPropagation: "shared" } : {};
+}
+
+function sysctlsOf({ namespaces, sysctl }: Options): object {
+  const all = { ...(hasOwn(namespaces, "network") ? DEFAULT_SYSCTLS : {}), ...sysctl };
+  return Object.keys(all).length === 0 ? {} : { sysctl: all };
+}
+
+/** Names are those of a uts namespace: the host's, or another container's, are not the container's to change. */
 function namesOf({ namespaces, hostname, domainname }: Options, around: Surroundings): object {
-  if (!isHosts(namespaces, "uts"))
+  if (hasOwn(namespaces, "uts"))
     return { hostname: around.hostname, ...(domainname === undefined ? {} : { domainname }) };
   if (hostname === undefined && domainname === undefined) return {};
-  throw new Failure("--uts host and --hostname or --domainname exclude each other: they would change the host's name");
+  const whose = isHosts(namespaces, "uts") ? "the host's name" : "the name that others have too";
+  throw new Failure(`--uts and --hostname or --domainname exclude each other: they would change ${whose}`);
 }
 
 function processOf(image: ImageProcess, options: Options, around: Surroundings): object {

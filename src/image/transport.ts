@@ -14,6 +14,9 @@ export interface Place {
   readonly name: string | undefined;
 }
 
+/** An archive that comes on standard input. */
+export const STANDARD_INPUT: Place = { form: "any", path: "-", name: undefined };
+
 const FORMS: readonly Form[] = ["oci", "oci-archive", "docker-archive"];
 
 /** Transports that others know and that lead to no file; one that is asked for by mistake should not become a name. */

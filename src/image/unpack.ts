@@ -21,7 +21,7 @@ export function unpackImage(context: Context, image: string, destination: string
     if (sys.statxIfAny(null, `${destination}/${name}`, 0) !== undefined)
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
-  const { record, config } = obtainImage(context, store, image, "never");
+  const { record, config } = obtainImage(context, store, image, { policy: "never" });
   using worker = new Worker(sys, env);
   enterOwnMounts(sys);
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });

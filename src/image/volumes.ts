@@ -33,6 +33,20 @@ export function lockVolumes(store: Store): Disposable {
   });
 }
 
+/** docker's mark of a volume that nobody gave a name. */
+const ANONYMOUS = "com.docker.volume.anonymous";
+
+/** Makes a volume with a name that nobody has, which it gives; under the lock. Throws a Failure. */
+export function makeAnonymousVolume(store: Store, labels: Volume["labels"]): string {
+  const name = store.sys.randomHex(32);
+  makeVolume(store, name, { ...labels, [ANONYMOUS]: "" });
+  return name;
+}
+
+export function isAnonymous({ labels }: Volume): boolean {
+  return Object.hasOwn(labels, ANONYMOUS);
+}
+
 /** Makes the volume unless it is there; under the lock. Throws a Failure. */
 export function makeVolume({ sys, path }: Store, name: string, labels: Volume["labels"]): void {
   if (!isVolumeName(name)) throw new Failure(`${quote(name)} is no name of a volume: ${VOLUME_NAME}`);

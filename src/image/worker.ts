@@ -7,12 +7,14 @@ import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
+import type { GatherOrder, PushedBlob, PushOrder } from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 
 /** Where an image comes from, as the worker is told. */
 export interface Source {
-  readonly kind: "dir" | "archive";
+  /** A stream is an archive that can be read only once: the worker keeps a copy as long as it needs it. */
+  readonly kind: "dir" | "archive" | "stream";
   readonly path: string;
 }
 
@@ -29,7 +31,7 @@ export interface LayerOrder {
 export type Snapshotter = "overlayfs" | "erofs";
 
 /** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
-interface FromSource {
+export interface FromSource {
   readonly source: Source;
   readonly scratch: string;
 }
@@ -47,10 +49,16 @@ export interface FetchOrder {
   readonly attempts?: number;
 }
 
+/** The request for a token, and the way to whom it goes: the token service is often another host than the registry. */
+export interface Renewal {
+  readonly network: Network;
+  readonly ask: FetchOrder;
+}
+
 /** Layers to be pulled. */
 export interface PullOrder {
   readonly authorization?: string;
-  readonly renewal?: FetchOrder;
+  readonly renewal?: Renewal;
   readonly staging: string;
   readonly snapshotter: Snapshotter;
   readonly threads: number;
@@ -61,6 +69,7 @@ export interface PullOrder {
     readonly diffId: string;
     readonly dest: string;
     readonly spool: string;
+    readonly lock: string;
   }[];
 }
 
@@ -108,6 +117,13 @@ export interface Requests {
   pull: {
     in: { network: Network; ask: PullOrder };
     out: { readonly layers: readonly { readonly existed: boolean; readonly resumed: number }[] };
+  };
+  digest: { in: { text: string }; out: { readonly digest: string; readonly size: number } };
+  gather: { in: { ask: GatherOrder }; out: object };
+  push: { in: { network: Network; ask: PushOrder }; out: { readonly blobs: readonly PushedBlob[] } };
+  weigh: {
+    in: { network: Network; ask: PullOrder };
+    out: { readonly bytes: number; readonly files: number; readonly spooled: number };
   };
   toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }

@@ -128,14 +128,22 @@ export function makeMount(scene: Scene, order: MountOrder, planned: Step): void 
   const { sys, sources } = scene;
   const { mount, propagation } = order;
   const opened = sources.get(planned);
+  const isNew = isMissing(scene, mount);
   using target = targetOf(scene, mount, opened);
-  using tree = opened?.take() ?? newFileSystem(sys, mount, target);
+  using tree = opened?.take() ?? newFileSystem(sys, mount, { target, isNew });
   if (opened === undefined) {
     setAttributes(sys, tree, mount);
     if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
   }
   sys.moveMount(tree, target);
   if (isPlainProc(mount)) scene.proc ??= tree.take();
+}
+
+/** Whether a tmpfs has no directory to look like, and its place is only made for it. */
+function isMissing(scene: Scene, { type, destination, data }: Mount): boolean {
+  if (type !== "tmpfs" || data.some(([key]) => key === "mode")) return false;
+  using found = findIn(scene.sys, rootOf(scene), destination);
+  return found === undefined;
 }
 
 function isPlainProc({ type, bind, attr, flags, data }: Mount): boolean {
@@ -194,7 +202,11 @@ function refuseProc(sys: Sys, target: Fd, source: Fd | undefined, { destination 
 }
 
 /** A file system of the kernel, configured and detached. */
-function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
+function newFileSystem(
+  sys: Sys,
+  mount: Mount,
+  { target, isNew }: { readonly target: Fd; readonly isNew: boolean },
+): Fd {
   using context = sys.fsopen(mount.type);
   if (mount.source !== "") sys.fsconfigString(context, "source", mount.source);
   for (const flag of mount.flags) sys.fsconfigFlag(context, flag);
@@ -202,7 +214,7 @@ function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
     if (value === undefined) sys.fsconfigFlag(context, key);
     else sys.fsconfigString(context, key, value);
   }
-  if (mount.type === "tmpfs") {
+  if (mount.type === "tmpfs" && !isNew) {
     for (const [key, value] of looksOf(sys, target, mount)) sys.fsconfigString(context, key, value);
   }
   sys.fsconfigCreate(context);
@@ -214,7 +226,7 @@ function newFileSystem(sys: Sys, mount: Mount, target: Fd): Fd {
   return tree;
 }
 
-/** As runc: a tmpfs looks like the directory that it covers, as far as its options leave that open. One that is a copy of it
+/** As runc: a tmpfs looks like the directory that it covers, as far as its options leave that open; else it is for everybody. One that is a copy of it
  * has its owner too. */
 function looksOf(sys: Sys, covered: Fd, { data, tmpcopyup }: Mount): [key: string, value: string][] {
   const { mode, uid, gid } = statOf(sys, covered);

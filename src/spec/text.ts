@@ -7,7 +7,7 @@ export function everyCharacter(text: string, passes: (character: string) => bool
 }
 
 /** Of ASCII only. */
-function isDigit(character: string): boolean {
+export function isDigit(character: string): boolean {
   return character >= "0" && character <= "9" && character.length === 1;
 }
 

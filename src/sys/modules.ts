@@ -14,8 +14,13 @@ export interface Modules {
   "commands-explain": typeof import("../commands/explain.ts");
   "explain-failure": typeof import("../explain/failure.ts");
   "commands-help": typeof import("../commands/help.ts");
+  "commands-login": typeof import("../commands/login.ts");
+  "commands-logout": typeof import("../commands/logout.ts");
   "commands-image-load": typeof import("../commands/image-load.ts");
   "commands-image-pull": typeof import("../commands/image-pull.ts");
+  "commands-image-push": typeof import("../commands/image-push.ts");
+  "commands-image-copy": typeof import("../commands/image-copy.ts");
+  "commands-image-referrers": typeof import("../commands/image-referrers.ts");
   "commands-image-ls": typeof import("../commands/image-ls.ts");
   "commands-image-inspect": typeof import("../commands/image-inspect.ts");
   "commands-image-rm": typeof import("../commands/image-rm.ts");

@@ -1,7 +1,8 @@
 /**
  * What a container costs where there are many. A hundred after the other is created, started, shown, entered and listed, and
- * deleted from the last to the first; a hundred by itself, before and after, is what they are compared with.
- * TSRUN_SCALE says how many there are; `scripts/bench --scale` has a thousand, and prints the figures.
+ * deleted from the last to the first; a hundred by itself, before and after, is what they are compared with. What is compared is
+ * how often the kernel is asked for something, which no other load changes.
+ * TSRUN_SCALE says how many there are and that they are timed: `scripts/bench --scale` has a thousand, and prints the figures.
  */
 
 import assert from "node:assert/strict";
@@ -9,18 +10,22 @@ import { test, type Box } from "../support/box.ts";
 import { dockerLike } from "../support/docker-like.ts";
 import { textOf } from "../support/runtime.ts";
 import type { Requirement } from "../support/requirements.ts";
+import { countCalls } from "./calls.ts";
 import { phasesOf } from "./phases.ts";
 import { median, time } from "./stopwatch.ts";
 
 const HUNDRED = 100;
+const TIMED = process.env["TSRUN_SCALE"] !== undefined;
 const MANY = Number(process.env["TSRUN_SCALE"] ?? 2 * HUNDRED);
-const NEEDS: Requirement[] = ["tool:python3"];
+const NEEDS: Requirement[] = ["tool:python3", "tool:strace"];
 const LIMIT = 1.1;
+/** Of a hundred commands those whose calls are counted: under strace each takes many times as long. */
+const COUNTED = 5;
 
 const COSTS = ["create", "script", "start", "state", "exec", "list", "delete", "memory"] as const;
 type Cost = (typeof COSTS)[number];
 
-/** Medians: milliseconds of a command, of `list` for each container, and KiB that a waiting init shares with nobody. */
+/** Medians: milliseconds or system calls of a command, of `list` for each container; and KiB that a waiting init shares with nobody. */
 type Costs = Record<Cost, number>;
 
 interface Growth {
@@ -50,12 +55,12 @@ test(
       .toReversed();
     const hundreds = begun.map((costs, index) => ({ ...costs, delete: ended[index] ?? Number.NaN }));
     growth = { first, hundreds, again: alone() };
-    if (process.env["TSRUN_SCALE"] !== undefined) console.log(tableOf(growth));
+    if (TIMED) console.log(tableOf(growth));
     assert.deepEqual(box.settled(), []);
   },
 );
 
-for (const cost of COSTS) {
+for (const cost of COSTS.filter((each) => TIMED || each !== "script")) {
   test(`the last hundred of ${MANY} need no more than ${LIMIT} times what a hundred alone does: ${cost}`, NEEDS, () => {
     assert.ok(growth !== undefined, "there are no figures");
     const alone = Math.max(growth.first[cost], growth.again[cost]);
@@ -67,7 +72,7 @@ for (const cost of COSTS) {
 test(`fifty containers are created, started and deleted at once among ${MANY} others`, NEEDS, async (box) => {
   const bundle = bundleOf(box);
   const others = Array.from({ length: Math.ceil(MANY / HUNDRED) }, () => hundredIds(box)).flat();
-  timeAll(
+  costOf(
     box,
     others.map((id) => ["create", "--bundle", bundle, id]),
   );
@@ -77,7 +82,7 @@ test(`fifty containers are created, started and deleted at once among ${MANY} ot
     const failed = (await Promise.all(calls)).filter(({ status }) => status !== 0);
     assert.deepEqual(failed, []);
   }
-  timeAll(
+  costOf(
     box,
     others.map((id) => ["delete", "--force", id]),
   );
@@ -98,35 +103,44 @@ function hundredIds(box: Box): string[] {
 /** Brings a hundred containers up; with them there are `all`. */
 function begin(box: Box, bundle: string, ids: readonly string[], all: number): Omit<Costs, "delete"> {
   const pidFile = (id: string) => box.path(`${id}.pid`);
-  const each = (args: (id: string) => string[]) => median(timeAll(box, ids.map(args)));
+  const each = (args: (id: string) => string[]) => costOf(box, ids.map(args));
   const create = each((id) => ["create", "--bundle", bundle, "--pid-file", pidFile(id), id]);
   const memory = median(ids.map((id) => ownMemory(textOf(pidFile(id)))));
-  const traced = box.command("create", "--bundle", bundle, "traced");
-  const phases = phasesOf(traced, box.dir, 15, () => box.ok("delete", "--force", "traced"));
   return {
     create,
-    script: phases.reduce((sum, { script }) => sum + script, 0) / 1000,
+    script: TIMED ? scriptOf(box, bundle) : 0,
     memory,
     start: each((id) => ["start", id]),
     state: each((id) => ["state", id]),
     exec: each((id) => ["exec", id, "true"]),
     list:
-      median(
-        timeAll(
-          box,
-          Array.from({ length: 9 }, () => ["list"]),
-        ),
+      costOf(
+        box,
+        Array.from({ length: 9 }, () => ["list"]),
       ) / all,
   };
 }
 
 function end(box: Box, ids: readonly string[]): number {
-  return median(
-    timeAll(
-      box,
-      ids.map((id) => ["delete", "--force", id]),
-    ),
+  return costOf(
+    box,
+    ids.map((id) => ["delete", "--force", id]),
   );
+}
+
+/** Milliseconds of a `create` that are the script's own. */
+function scriptOf(box: Box, bundle: string): number {
+  const traced = box.command("create", "--bundle", bundle, "traced");
+  const phases = phasesOf(traced, box.dir, 15, () => box.ok("delete", "--force", "traced"));
+  return phases.reduce((sum, { script }) => sum + script, 0) / 1000;
+}
+
+/** The median of what a call of the runtime costs: system calls, or milliseconds where they are timed. All must succeed. */
+function costOf(box: Box, calls: readonly string[][]): number {
+  if (TIMED) return median(timeAll(box, calls));
+  const counts = calls.slice(0, COUNTED).map((args) => countCalls(box.command(...args), box.dir, box.environment()));
+  timeAll(box, calls.slice(COUNTED));
+  return median(counts);
 }
 
 /** The milliseconds of each call of the runtime; all must succeed. */

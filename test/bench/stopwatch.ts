@@ -11,6 +11,10 @@ export type Step = { readonly run: readonly string[] } | { readonly gone: string
 interface Timed {
   readonly milliseconds: number;
   readonly status: number;
+  /** Of the command and all that it waited for, in milliseconds. */
+  readonly processor: number;
+  /** Peak memory of the largest of them, in KiB. */
+  readonly memory: number;
 }
 
 export interface Timings {
@@ -19,11 +23,21 @@ export interface Timings {
   readonly stderr: string;
 }
 
-/** Does the steps; the commands' words go through a file in `scratch`. */
+/** Does the steps with no other load between them; the commands' words go through a file in `scratch`. */
 export function time(steps: readonly Step[], scratch: string, env: NodeJS.ProcessEnv = process.env): Timings {
+  return timeAmongOthers(steps, scratch, env, undisturbed());
+}
+
+/** The same for what needs others to go on, such as a server: `before` may give the command another priority. */
+export function timeAmongOthers(
+  steps: readonly Step[],
+  scratch: string,
+  env: NodeJS.ProcessEnv = process.env,
+  before: readonly string[] = [],
+): Timings {
   const words = join(scratch, "stopwatch.err");
   if (existsSync(words)) rmSync(words);
-  const [program, ...args] = [...undisturbed(), "python3", join(REPOSITORY, "test/bench/stopwatch.py"), words];
+  const [program, ...args] = [...before, "python3", join(REPOSITORY, "test/bench/stopwatch.py"), words];
   const { stdout, stderr, status } = spawnSync(program, args, {
     input: JSON.stringify(steps),
     encoding: "utf8",
@@ -31,8 +45,14 @@ export function time(steps: readonly Step[], scratch: string, env: NodeJS.Proces
     maxBuffer: 1 << 28,
   });
   if (status !== 0) throw new Error(`the stopwatch ended with ${status}: ${stderr}`);
-  const pairs = JSON.parse(stdout) as [number, number][];
-  return { steps: pairs.map(([milliseconds, exit]) => ({ milliseconds, status: exit })), stderr: textOf(words) };
+  const measured = JSON.parse(stdout) as [number, number, number, number][];
+  const timed = ([milliseconds, exit, processor, memory]: (typeof measured)[number]): Timed => ({
+    milliseconds,
+    status: exit,
+    processor,
+    memory,
+  });
+  return { steps: measured.map(timed), stderr: textOf(words) };
 }
 
 /** What goes before a command to keep other load out of its time: real-time priority, sched(7), where that is allowed. */

@@ -107,6 +107,12 @@ async function callsOf(box: Box, args: readonly string[], follow: boolean): Prom
   });
 }
 
+/** The calls that were made both times: how often it is asked whether processes have gone depends on how long they take. */
+function steady(calls: readonly Call[], again: readonly Call[]): Call[] {
+  const made = new Set(again.map(({ name, nth }) => `${name} ${nth}`));
+  return calls.filter(({ name, nth }) => made.has(`${name} ${nth}`));
+}
+
 function spread(calls: readonly Call[], wanted: number): Call[] {
   const moments = Math.min(wanted, calls.length);
   return Array.from({ length: moments }, (_, n) => calls[Math.floor((n * calls.length) / moments)]).filter(
@@ -121,10 +127,13 @@ for (const [command, { moments, prepare }] of Object.entries(CASES)) {
       `${command}: SIGKILL of ${whom} at up to ${moments} moments, then delete --force, leaves nothing`,
       NEEDS,
       async (box) => {
-        const first = box.id();
-        const calls = await callsOf(box, prepare(box, first), follow);
-        box.ok("delete", "--force", first);
-        const chosen = spread(calls, moments);
+        const record = async (): Promise<Call[]> => {
+          const id = box.id();
+          const calls = await callsOf(box, prepare(box, id), follow);
+          box.ok("delete", "--force", id);
+          return calls;
+        };
+        const chosen = spread(steady(await record(), await record()), moments);
         const wrong: string[] = [];
         let struck = 0;
         for (const { name, nth } of chosen) {

@@ -1,149 +1,40 @@
-/** Pulls from Debian's docker-registry: with and without TLS and passwords, over a line that breaks, and the same files as others make. */
+/** Pulls from Debian's docker-registry: with and without TLS, passwords and tokens, over a line that breaks, two at once. */
 import assert from "node:assert/strict";
-import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { randomBytes } from "node:crypto";
+import { sign } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync } from "node:fs";
-import { connect, createServer, type AddressInfo, type Server } from "node:net";
-import { layerOf, sha256, type Layer } from "../../scripts/fixtures.ts";
-import { test, type Box } from "../support/box.ts";
-import { eventually } from "../support/runtime.ts";
+import { readFileSync } from "node:fs";
+import { createServer as createHttpServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname } from "node:path";
+import { sha256 } from "../../scripts/fixtures.ts";
+import { test } from "../support/box.ts";
+import { command, cutting, DockerRegistry, oddLayers, selfSigned } from "./docker-registry.ts";
 import { pull } from "./fake-registry.ts";
-import { BASE, layoutFiles, Store } from "./images.ts";
+import { BASE, Store } from "./images.ts";
 
 const NEEDS = ["tool:docker-registry", "tool:skopeo"] as const;
 
-function command(program: string, ...args: string[]): string {
-  const { status, stdout, stderr } = spawnSync(program, args, { encoding: "utf8", maxBuffer: 1 << 26 });
-  assert.equal(status, 0, `${program} ${args.join(" ")}: ${stderr}`);
-  return stdout;
-}
-
-class DockerRegistry implements Disposable {
-  readonly host: string;
-  readonly #child: ChildProcess;
-
-  private constructor(port: number, child: ChildProcess) {
-    this.host = `localhost:${port}`;
-    this.#child = child;
-  }
-
-  /** `more` continues the configuration's `http:` table, and what comes after it. */
-  static async start(box: Box, more = ""): Promise<DockerRegistry> {
-    const port = await freePort();
-    const storage = `storage: {filesystem: {rootdirectory: "${box.file("registry")}"}}`;
-    const conf = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n${storage}\nhttp:\n  addr: 127.0.0.1:${port}\n${more}`;
-    const child = spawn("docker-registry", ["serve", box.file("registry.yml", conf)], { stdio: "ignore" });
-    const registry = new DockerRegistry(port, child);
-    await eventually(() => listens(port), "docker-registry listens");
-    return registry;
-  }
-
-  /** Pushes an image of these layers as "x:1". */
-  push(store: Store, layers: readonly Layer[], ...flags: string[]): void {
-    const layout = store.layout("layout", layoutFiles({ layers, name: "v1", process: { Cmd: ["sh"] } }));
-    command(
-      "skopeo",
-      "copy",
-      "-q",
-      "--dest-tls-verify=false",
-      ...flags,
-      `oci:${layout}:v1`,
-      `docker://${this.host}/x:1`,
-    );
-  }
-
-  [Symbol.dispose](): void {
-    this.#child.kill("SIGKILL");
-  }
-}
-
-function listens(port: number): boolean {
-  return spawnSync("bash", ["-c", `: </dev/tcp/127.0.0.1/${port}`], { timeout: 1000, stdio: "ignore" }).status === 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
-/** Passes connections on, and cuts those that have carried `limit` bytes, so many times. */
-function cutting(target: string, limit: number, times: number): Server & { cuts: number } {
-  const port = Number(target.split(":")[1]);
-  const server = Object.assign(createServer(), { cuts: 0 });
-  server.on("connection", (socket) => {
-    const upstream = connect(port, "127.0.0.1");
-    let carried = 0;
-    for (const end of [socket, upstream])
-      end.on("error", () => undefined).on("close", () => [socket, upstream].map((each) => each.destroy()));
-    socket.pipe(upstream);
-    upstream.on("data", (bytes: Buffer) => {
-      carried += bytes.length;
-      socket.write(bytes);
-      if (carried < limit || server.cuts >= times) return;
-      server.cuts += 1;
-      socket.destroy();
-    });
-  });
-  return server;
-}
-
-/** Files of every kind, directories that only an upper layer has an entry for, whiteouts, an opaque directory. */
-async function oddLayers(): Promise<Layer[]> {
-  return [
-    await BASE,
-    await layerOf([
-      { name: "data/", type: "directory", mode: 0o2750 },
-      { name: "data/noise", content: randomBytes(3_000_000).toString("base64"), mode: 0o4755, uid: 3, gid: 4 },
-      { name: "data/link", type: "symlink", linkname: "noise" },
-      { name: "data/hard", type: "link", linkname: "data/noise" },
-      { name: "gone/", type: "directory" },
-      { name: "gone/file", content: "x" },
-      { name: "hidden/", type: "directory" },
-      { name: "hidden/file", content: "x" },
-    ]),
-    await layerOf([
-      { name: "gone/.wh.file", content: "" },
-      { name: "hidden/", type: "directory", mode: 0o700 },
-      { name: "hidden/.wh..wh..opq", content: "" },
-      { name: "hidden/new", content: "new" },
-      { name: "etc/added", content: "added" },
-    ]),
-  ];
-}
-
-test("the files of an image are those that skopeo and umoci make of it", [...NEEDS, "tool:umoci"], async (box) => {
+test("two pulls at once bring each byte once", NEEDS, async (box) => {
   const store = new Store(box);
   using registry = await DockerRegistry.start(box);
-  registry.push(store, await oddLayers());
-  assert.equal((await pull(store, ["-q", `${registry.host}/x:1`])).status, 0);
-  store.prints("image", "unpack", `${registry.host}/x:1`, box.path("ours"));
-  command(
-    "skopeo",
-    "copy",
-    "-q",
-    "--src-tls-verify=false",
-    `docker://${registry.host}/x:1`,
-    `oci:${box.path("copy")}:v1`,
-  );
-  command("umoci", "unpack", "--image", `${box.path("copy")}:v1`, box.path("theirs"));
-  assert.equal(listing(`${box.path("ours")}/rootfs`), listing(`${box.path("theirs")}/rootfs`));
+  const layers = await oddLayers();
+  registry.push(store, layers);
+  const proxy = cutting(registry.host, { limit: 0, times: 0 }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const name = `localhost:${(proxy.address() as AddressInfo).port}/x:1`;
+  for (const { status, stderr } of await Promise.all([1, 2].map(() => pull(store, ["-q", name]))))
+    assert.equal(status, 0, stderr);
+  proxy.close();
+  const total = layers.reduce((sum, { blob }) => sum + blob.length, 0);
+  assert.ok(proxy.carried < 1.1 * total, `${proxy.carried} bytes came for ${total}`);
+  assert.match(store.prints("image", "check"), / 0 faults\n$/);
 });
-
-/** Every file with its kind, mode, owner, target and contents; of times, those of files. */
-function listing(root: string): string {
-  const script = `cd "$1" && find . -printf '%P %y %m %U %G %l\\n' -type f -printf '%T@\\n' | sort && find . -type f -exec sha256sum {} + | sort`;
-  return command("sh", "-c", script, "sh", root);
-}
 
 test("a layer comes over a line that breaks again and again", NEEDS, async (box) => {
   const store = new Store(box);
   using registry = await DockerRegistry.start(box);
   registry.push(store, await oddLayers());
-  const proxy = cutting(registry.host, 700_000, 4).listen(0, "127.0.0.1");
+  const proxy = cutting(registry.host, { limit: 700_000, times: 4 }).listen(0, "127.0.0.1");
   await once(proxy, "listening");
   const host = `localhost:${(proxy.address() as AddressInfo).port}`;
   const { status, stderr } = await pull(store, [`${host}/x:1`]);
@@ -158,41 +49,13 @@ test(
   [...NEEDS, "tool:openssl", "tool:htpasswd"],
   async (box) => {
     const store = new Store(box);
-    const certs = box.file("certs");
-    const subject = [
-      "-subj",
-      "/CN=localhost",
-      "-addext",
-      "subjectAltName=DNS:localhost",
-      "-addext",
-      "basicConstraints=critical,CA:FALSE",
-    ];
-    const files = ["-keyout", `${certs}/key.pem`, "-out", `${certs}/ca.crt`];
-    command(
-      "openssl",
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "2",
-      ...subject,
-      ...files,
-    );
+    const { cert, key } = selfSigned(box);
     const passwords = box.file("htpasswd", command("htpasswd", "-Bbn", "alice", "secret"));
     const auth = `auth: {htpasswd: {realm: x, path: "${passwords}"}}\n`;
-    using registry = await DockerRegistry.start(
-      box,
-      `  tls: {certificate: "${certs}/ca.crt", key: "${certs}/key.pem"}\n${auth}`,
-    );
+    using registry = await DockerRegistry.start(box, `  tls: {certificate: "${cert}", key: "${key}"}\n${auth}`);
     registry.push(store, [await BASE], "--dest-creds", "alice:secret");
     const name = `${registry.host}/x:1`;
-    const trust = box.file("trust");
-    mkdirSync(trust, { recursive: true });
-    command("cp", `${certs}/ca.crt`, trust);
+    const trust = dirname(cert);
     const creds = ["--creds", "alice:secret"];
 
     assert.match(
@@ -230,5 +93,61 @@ test(
     const last = await pull(store, ["-q", "--tls-verify=false", name], { env: helped });
     assert.equal(last.status, 0, last.stderr);
     assert.deepEqual(store.names("layers"), [sha256((await BASE).tar).slice(7)]);
+  },
+);
+
+function encoded(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString("base64url");
+}
+
+/** A token service that knows alice, and signs with the key of a certificate. */
+async function tokenService(key: string, cert: string): Promise<Server & { asked: string[] }> {
+  const chain = [Buffer.from(cert.replace(/-----[A-Z ]+-----|\n/g, ""), "base64").toString("base64")];
+  const asked: string[] = [];
+  const server = createHttpServer(({ url = "", headers }, response) => {
+    asked.push(url);
+    if (headers.authorization !== `Basic ${Buffer.from("alice:secret").toString("base64")}`) {
+      response.writeHead(401).end();
+      return;
+    }
+    const now = Math.floor(Date.now() / 1000);
+    const times = { iat: now, nbf: now - 5, exp: now + 60 };
+    const access = [{ type: "repository", name: "x", actions: ["pull"] }];
+    const claims = { iss: "tests", aud: "registry", sub: "alice", jti: String(asked.length), ...times, access };
+    const text = `${encoded({ typ: "JWT", alg: "ES256", x5c: chain })}.${encoded(claims)}`;
+    const signature = sign("sha256", Buffer.from(text), { key, dsaEncoding: "ieee-p1363" }).toString("base64url");
+    response
+      .writeHead(200, { "content-type": "application/json" })
+      .end(JSON.stringify({ token: `${text}.${signature}` }));
+  }).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return Object.assign(server, { asked });
+}
+
+test(
+  "a registry that wants a token gets one from the service that it names",
+  [...NEEDS, "tool:openssl"],
+  async (box) => {
+    const store = new Store(box);
+    {
+      using open = await DockerRegistry.start(box);
+      open.push(store, [await BASE]);
+    }
+    const { cert, key } = selfSigned(box);
+    const service = await tokenService(readFileSync(key, "utf8"), readFileSync(cert, "utf8"));
+    const realm = `http://localhost:${(service.address() as AddressInfo).port}/token`;
+    const auth = `auth: {token: {realm: "${realm}", service: registry, issuer: tests, rootcertbundle: "${cert}"}}\n`;
+    using registry = await DockerRegistry.start(box, auth);
+    const name = `${registry.host}/x:1`;
+    try {
+      assert.match((await pull(store, ["-q", name])).stderr, /wants a name and a password|401/);
+      assert.match((await pull(store, ["-q", "--creds", "alice:no", name])).stderr, /401|credentials/);
+      const { status, stderr } = await pull(store, ["-q", "--creds", "alice:secret", name]);
+      assert.equal(status, 0, stderr);
+      assert.match(service.asked.at(-1) ?? "", /service=registry&scope=repository%3Ax%3Apull$/);
+      assert.deepEqual(store.names("layers"), [sha256((await BASE).tar).slice(7)]);
+    } finally {
+      service.close();
+    }
   },
 );

@@ -29,6 +29,10 @@ export class FakeRegistry implements AsyncDisposable {
   readonly asked: { readonly line: string; readonly headers: IncomingMessage["headers"] }[] = [];
   /** Bytes of blobs that went out. */
   sent = 0;
+  /** Bytes of blobs that came in. */
+  received = 0;
+  /** What has come in of uploads. */
+  readonly uploads = new Map<string, Buffer>();
   lie: Lie = () => false;
   readonly #server;
   readonly #sockets = new Set<Socket>();
@@ -43,9 +47,10 @@ export class FakeRegistry implements AsyncDisposable {
     });
   }
 
-  static async start(tls?: { cert: string; key: string }): Promise<FakeRegistry> {
+  /** With TLS where there are a certificate and its key. */
+  static async start(tls?: { cert: string; key: string }, address = "127.0.0.1"): Promise<FakeRegistry> {
     const registry = new FakeRegistry(tls);
-    registry.#server.listen(0, "127.0.0.1");
+    registry.#server.listen(0, address);
     await once(registry.#server, "listening");
     return registry;
   }
@@ -72,6 +77,13 @@ export class FakeRegistry implements AsyncDisposable {
     return this.addManifest(tag, MANIFEST, manifest);
   }
 
+  /** Takes in any blob; gives its digest. */
+  addBlob(blob: Buffer): string {
+    const digest = sha256(blob);
+    this.blobs.set(digest, blob);
+    return digest;
+  }
+
   addManifest(tag: string, type: string, manifest: object): Descriptor {
     const body = Buffer.from(JSON.stringify(manifest));
     const digest = sha256(body);
@@ -96,10 +108,66 @@ export class FakeRegistry implements AsyncDisposable {
   #answer(request: IncomingMessage, response: ServerResponse): void {
     this.asked.push({ line: `${request.method ?? ""} ${request.url ?? ""}`, headers: request.headers });
     if (this.lie(request, response)) return;
-    const [kind = "", name = ""] = (request.url ?? "").split("/").slice(-2);
-    if (kind === "manifests") this.#sendManifest(name, response);
+    const { pathname, searchParams } = new URL(request.url ?? "", "http://x");
+    const [kind = "", name = ""] = pathname.split("/").slice(-2);
+    if (pathname.includes("/blobs/uploads/")) void this.#takeBlob(name, searchParams, request, response);
+    else if (kind === "manifests") void this.#answerManifest(name, request, response);
     else if (kind === "blobs") this.#sendBlob(name, request, response);
     else response.writeHead(request.url === "/v2/" ? 200 : 404).end();
+  }
+
+  /** POST begins an upload, PUT adds what is left, GET says how much there is. */
+  async #takeBlob(
+    id: string,
+    query: URLSearchParams,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> {
+    if (request.method === "POST") {
+      const made = String(this.asked.length);
+      this.uploads.set(made, Buffer.alloc(0));
+      response.writeHead(202, { location: `/v2/x/blobs/uploads/${made}` }).end();
+      return;
+    }
+    const before = this.uploads.get(id);
+    if (before === undefined || request.method === "GET") {
+      const range = { range: `0-${Math.max(0, (before?.length ?? 0) - 1)}` };
+      response.writeHead(before === undefined ? 404 : 204, range).end();
+      return;
+    }
+    const body = await this.take(request, id);
+    const digest = query.get("digest") ?? "";
+    const isRight = sha256(body) === digest;
+    if (isRight) this.blobs.set(digest, body);
+    response.writeHead(isRight ? 201 : 400).end();
+  }
+
+  /** Adds what comes to an upload, also where it ends early; gives all of it. */
+  async take(request: IncomingMessage, id: string, limit = Infinity): Promise<Buffer> {
+    try {
+      for await (const piece of request) {
+        this.received += (piece as Buffer).length;
+        this.uploads.set(id, Buffer.concat([this.uploads.get(id) ?? Buffer.alloc(0), piece as Buffer]));
+        if ((this.uploads.get(id)?.length ?? 0) >= limit) break;
+      }
+    } catch {
+      // The other side has gone.
+    }
+    return this.uploads.get(id) ?? Buffer.alloc(0);
+  }
+
+  async #answerManifest(name: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== "PUT") {
+      this.#sendManifest(name, response);
+      return;
+    }
+    const pieces: Buffer[] = [];
+    for await (const piece of request) pieces.push(piece as Buffer);
+    const body = Buffer.concat(pieces);
+    const entry = { type: request.headers["content-type"] ?? "", body };
+    this.manifests.set(name, entry);
+    this.manifests.set(sha256(body), entry);
+    response.writeHead(201, { "docker-content-digest": sha256(body) }).end();
   }
 
   #sendManifest(name: string, response: ServerResponse): void {
@@ -163,6 +231,30 @@ export function on(part: string, answer: (response: ServerResponse, request: Inc
 export function wants(challenge: string): Lie {
   return (_, response) => {
     response.writeHead(401, { "www-authenticate": challenge }).end();
+    return true;
+  };
+}
+
+/** Sends blobs in pieces of so many bytes, with pauses between them. */
+export function slowly(registry: FakeRegistry, bytes: number): Lie {
+  return (request, response) => {
+    const blob = registry.blobs.get(request.url?.split("/blobs/")[1] ?? "");
+    if (blob === undefined) return false;
+    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
+    const range = { "content-range": `bytes ${from}-${blob.length - 1}/${blob.length}` };
+    response.writeHead(from > 0 ? 206 : 200, { "content-length": blob.length - from, ...(from > 0 ? range : {}) });
+    let at = from;
+    const timer = setInterval(() => {
+      if (response.destroyed || at >= blob.length) {
+        clearInterval(timer);
+        response.end();
+        return;
+      }
+      const piece = blob.subarray(at, at + bytes);
+      at += piece.length;
+      registry.sent += piece.length;
+      response.write(piece);
+    }, 5);
     return true;
   };
 }

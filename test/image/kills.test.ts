@@ -1,68 +1,164 @@
-/** Commands that are killed at any moment, and power cuts: the store is always whole, or can be mended. */
+/** Commands that are killed at any moment, and power cuts: the store is always whole, or can be mended, and a pull goes on. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, rmSync } from "node:fs";
+import { randomBytes } from "node:crypto";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { test, type Box } from "../support/box.ts";
+import { succeeded, test, type Box } from "../support/box.ts";
 import { random } from "../support/random.ts";
-import { eventually } from "../support/runtime.ts";
-import { layerOf, type Layer, type TarEntry } from "../../scripts/fixtures.ts";
+import { eventually, type Running } from "../support/runtime.ts";
+import { assertSameTree, treeOf } from "../support/tree.ts";
+import { layerOf, sha256, type Layer, type TarEntry } from "../../scripts/fixtures.ts";
+import { FakeRegistry, pull, slowly } from "./fake-registry.ts";
 import { EMPTY, filesLayer, Store } from "./images.ts";
+import { thorough } from "./thorough.ts";
 
 /** A layer that takes some time. */
 function bigLayer(mark: string): Promise<Layer> {
-  return layerOf(
-    Array.from({ length: 400 }, (_, index): TarEntry => ({
-      name: `${mark}/${index % 20}/${index}`,
-      content: `${mark}${index}`.repeat(100),
-    })),
-  );
+  const files = Array.from({ length: 400 }, (_, index): TarEntry => ({
+    name: `${mark}/${index % 20}/${index}`,
+    content: `${mark}${index}`.repeat(100),
+  }));
+  return layerOf([...files, { name: `${mark}.noise`, content: randomBytes(60_000).toString("base64") }]);
 }
 
-/** Archives of images that share layers, and what can be done with them. */
-async function commandsFor(store: Store): Promise<string[][]> {
-  const [shared, one, two] = [await bigLayer("shared"), await bigLayer("one"), await filesLayer({ "shared/two": "2" })];
-  const first = await store.archive("first.tar", { layers: [shared, one] });
-  const second = await store.archive("second.tar", { layers: [shared, two] });
-  return [
-    ["image", "load", first],
-    ["image", "load", second],
-    ["image", "load", first, "--name", "other"],
-    ["image", "tag", "first", "second"],
-    ["image", "rm", "first"],
-    ["image", "rm", "second", "other"],
-    ["image", "prune", "--all"],
-  ];
-}
+/** Images that share layers, in archives and in a registry, and what can be done with them. */
+class World {
+  readonly registry: FakeRegistry;
+  readonly pulls: readonly string[][];
+  readonly loads: readonly string[][];
+  readonly others: readonly string[][];
+  /** What is in each layer, by the name of its directory. */
+  readonly #layers: ReadonlyMap<string, string[]>;
 
-/** Every image that has a name can be used: nothing leads to what is not whole. */
-function assertWhole(store: Store): void {
-  const { status, stdout } = store.tsrun(["image", "check"]);
-  const faults = stdout.split("\n").filter((line) => / (is missing|differs|damaged)|, not /.test(line));
-  assert.deepEqual(faults, [], `status ${status}: nothing but leftovers`);
-}
-
-test("commands that are killed at 200 moments leave a store that is whole, but for leftovers", [], async (box) => {
-  const store = new Store(box);
-  const commands = await commandsFor(store);
-  const dice = random(7);
-  let killed = 0;
-  for (let round = 0; round < 200; round++) {
-    const running = store.begin(dice.pick(commands));
-    await pause(dice.below(14));
-    running.child.kill("SIGKILL");
-    if ((await running.ended).status === 137) killed++;
-    assertWhole(store);
+  private constructor(registry: FakeRegistry, archives: readonly string[], layers: ReadonlyMap<string, string[]>) {
+    const [first = "", second = ""] = archives;
+    const names = [`${registry.host}/x:1`, `${registry.host}/x:2`];
+    this.registry = registry;
+    this.#layers = layers;
+    this.pulls = names.map((name) => ["image", "pull", "-q", name]);
+    this.loads = [
+      ["image", "load", first],
+      ["image", "load", second],
+      ["image", "load", first, "--name", "other"],
+    ];
+    this.others = [
+      ["image", "tag", "first", "second"],
+      ["image", "rm", "first"],
+      ["image", "rm", "second", "other"],
+      ["image", "rm", ...names],
+      ["image", "prune", "--all"],
+    ];
   }
-  assert.ok(killed > 60, `${killed} were killed before their end`);
+
+  static async make(box: Box, registry: FakeRegistry): Promise<World> {
+    const [shared, one, two] = [
+      await bigLayer("shared"),
+      await bigLayer("one"),
+      await filesLayer({ "shared/two": "2" }),
+    ];
+    const images = [
+      [shared, one],
+      [shared, two],
+    ];
+    // A store in which nothing is killed says what is right.
+    const right = new Store(box, "right");
+    const archives: string[] = [];
+    for (const [index, layers] of images.entries()) {
+      registry.add(String(index + 1), layers);
+      archives.push(await right.archive(`${["first", "second"][index]}.tar`, { layers }));
+      right.prints("image", "load", archives[index] ?? "");
+    }
+    return new World(registry, archives, layersIn(right));
+  }
+
+  any(dice: ReturnType<typeof random>): string[] {
+    // Most of the time a pull, which takes longest.
+    return dice.below(5) < 3 ? dice.pick(this.pulls) : dice.pick([...this.loads, ...this.others]);
+  }
+
+  /** Every image that has a name can be used, and every layer that is there is all of it: not by what `check` says alone. */
+  async assertWhole(store: Store): Promise<void> {
+    const { status, stdout } = await store.begin(["image", "check"]).ended;
+    const faults = stdout.split("\n").filter((line) => / (is missing|differs|damaged)|, not /.test(line));
+    assert.deepEqual(faults, [], `status ${status}: nothing but leftovers`);
+    const layers = layersIn(store);
+    for (const [name, files] of layers) assertSameTree(files, this.#layers.get(name) ?? [], `layer ${name}`);
+    for (const file of store.names("refs").filter((name) => !name.startsWith("."))) {
+      const record = JSON.parse(store.text(`refs/${file}`)) as { id: string; manifest: string; lower: string[] };
+      for (const digest of [record.id, record.manifest])
+        assert.equal(sha256(readFileSync(join(store.path, "blobs", digest.replace(":", "/")))), digest);
+      for (const path of record.lower.map((lower) => lower.split("/")))
+        assert.ok(path[0] === "stacks" || layers.has(path[1] ?? ""), `${file} names ${path.join("/")}`);
+    }
+  }
+}
+
+function layersIn(store: Store): Map<string, string[]> {
+  const layers = new Map(
+    store
+      .names("layers")
+      .filter((name) => !name.startsWith("."))
+      .map((name): [string, string[]] => [name, []]),
+  );
+  if (layers.size === 0) return layers;
+  for (const line of treeOf(join(store.path, "layers"))) {
+    const [, name = "", rest = ""] = /^"(\w+)\/fs(.*)$/.exec(line) ?? [];
+    layers.get(name)?.push(rest);
+  }
+  return layers;
+}
+
+/** The command with its worker, or it alone: then the worker hears of it by the end of its pipe. */
+function kill({ child }: Running, all: boolean): void {
+  try {
+    process.kill((child.pid ?? 0) * (all ? -1 : 1), "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // It was quicker.
+  }
+}
+
+/** Rounds of one test, and of the next: each test has its time. */
+const [KILLS, CUTS] = [50, 20];
+
+async function killAtRandom(box: Box, series: number): Promise<void> {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  const world = await World.make(box, registry);
+  registry.lie = slowly(registry, 8000);
+  const dice = random(series);
+  const killed = { pulls: 0, all: 0 };
+  for (let round = 0; round < KILLS; round++) {
+    const command = world.any(dice);
+    const running = store.begin(command, { group: true });
+    const isPull = command[1] === "pull";
+    await pause(dice.below(isPull ? 70 : 14));
+    kill(running, dice.below(4) > 0);
+    if ((await running.ended).status === 137) {
+      killed.all++;
+      if (isPull) killed.pulls++;
+    }
+    await world.assertWhole(store);
+  }
+  assert.ok(killed.pulls >= 15 && killed.all >= 20, `killed before their end: ${JSON.stringify(killed)}`);
   store.tsrun(["image", "check", "--repair"]);
   assert.match(store.prints("image", "check"), / 0 faults\n$/);
-  for (const command of commands.slice(0, 2)) store.prints(...command);
+  for (const command of world.loads) store.prints(...command);
+  for (const [, , ...args] of world.pulls) assert.equal((await pull(store, args)).status, 0);
+  await world.assertWhole(store);
   store.prints("image", "prune", "--all");
   assert.deepEqual(store.contents(), EMPTY);
-  assert.deepEqual([store.names("tasks"), store.names("locks"), store.names("damaged")], [[], [], []]);
-});
+  for (const folder of ["tasks", "locks", "damaged", "downloads", "pulls"]) assert.deepEqual(store.names(folder), []);
+}
+
+for (let series = 1; series <= 4; series++) {
+  test(
+    `commands that are killed at ${KILLS} moments leave a store that is whole, but for leftovers: series ${series} of 4`,
+    ["tool:python3"],
+    (box) => killAtRandom(box, series),
+  );
+}
 
 /** A store on a disk of its own, copies of which are taken as it is at a moment: xfs shares blocks between them. */
 class Disk {
@@ -104,35 +200,62 @@ class Disk {
   }
 }
 
-test("after 60 power cuts the store is whole or can be mended", ["loop", "tool:mkfs.xfs"], async (box) => {
+/** The same images as in the other, for the stores that were cut: without pauses. */
+async function quickCopy(registry: FakeRegistry): Promise<FakeRegistry> {
+  const quick = await FakeRegistry.start();
+  for (const [digest, blob] of registry.blobs) quick.blobs.set(digest, blob);
+  for (const [name, manifest] of registry.manifests) quick.manifests.set(name, manifest);
+  return quick;
+}
+
+/** Looks at the store on a copy of the disk, and goes on with it. */
+async function goOn(store: Store, world: World, host: string, round: number): Promise<void> {
+  // Not synchronously: this process is the registry of what goes on meanwhile.
+  const done = async (...args: string[]): Promise<string> => succeeded(args, await store.begin(args).ended).stdout;
+  await world.assertWhole(store);
+  await done("image", "check", "--repair");
+  if (round % 3 === 0) await done(...(world.loads[(round / 3) % 3] ?? []));
+  await done("image", "pull", "-q", `${host}/x:${1 + ((round >> 1) % 2)}`);
+  assert.match(await done("image", "check"), / 0 faults\n$/);
+}
+
+async function cutPower(box: Box, series: number): Promise<void> {
   const disk = new Disk(box);
   const store = new Store(box);
-  const commands = await commandsFor(store);
+  await using registry = await FakeRegistry.start();
+  const world = await World.make(box, registry);
+  registry.lie = slowly(registry, 8000);
+  await using quick = await quickCopy(registry);
   disk.mount(disk.image, store.path);
-  const dice = random(11);
+  const dice = random(10 + series);
   const after = box.path("after");
-  const cutStore = new Store(box, "after");
   const end = new AbortController();
   const busy = (async () => {
-    while (!end.signal.aborted) await store.begin(dice.pick(commands)).ended;
+    while (!end.signal.aborted) await store.begin(world.any(dice)).ended;
   })();
   try {
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < CUTS; round++) {
       await pause(dice.below(120));
       disk.mount(disk.cut(), after);
       try {
-        assertWhole(cutStore);
-        cutStore.prints("image", "check", "--repair");
-        assert.match(cutStore.prints("image", "check"), / 0 faults\n$/);
-        cutStore.prints(...(commands[round % 2] ?? []));
+        await goOn(new Store(box, "after"), world, quick.host, round);
       } finally {
         execFileSync("umount", [after]);
       }
     }
   } finally {
     end.abort();
-    await busy;
-    await eventually(() => store.tsrun(["image", "prune"]).status === 0, "nobody is at it");
-    await disk.remove(store.path);
+    await busy.finally(async () => {
+      await eventually(() => store.tsrun(["image", "prune"]).status === 0, "nobody is at it");
+      await disk.remove(store.path);
+    });
   }
-});
+}
+
+for (let series = 1; series <= thorough(3, 10); series++) {
+  test(
+    `after ${CUTS} power cuts the store is whole or can be mended, and a pull goes on: series ${series}`,
+    ["loop", "tool:mkfs.xfs", "tool:python3"],
+    (box) => cutPower(box, series),
+  );
+}

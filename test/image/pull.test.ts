@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { sha256, type Layer } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
 import { eventually } from "../support/runtime.ts";
-import { FakeRegistry, OCI, pull } from "./fake-registry.ts";
+import { FakeRegistry, OCI, pull, slowly } from "./fake-registry.ts";
 import { BASE, filesLayer, Store } from "./images.ts";
 
 /** A layer of about so many bytes as a blob. */
@@ -163,26 +163,7 @@ test("a pull that is killed at any moment leaves a store that is right, and the 
   await using registry = await FakeRegistry.start();
   const layers = await Promise.all([1_500_000, 900_000, 400_000].map(noise));
   registry.add("1", layers);
-  registry.lie = (request, response) => {
-    const blob = layers.find(({ blob: each }) => request.url?.includes(sha256(each)) === true)?.blob;
-    if (blob === undefined) return false;
-    const from = Number(/bytes=(\d+)-/.exec(request.headers.range ?? "")?.[1] ?? 0);
-    const range = { "content-range": `bytes ${from}-${blob.length - 1}/${blob.length}` };
-    response.writeHead(from > 0 ? 206 : 200, { "content-length": blob.length - from, ...(from > 0 ? range : {}) });
-    let at = from;
-    const timer = setInterval(() => {
-      if (response.destroyed || at >= blob.length) {
-        clearInterval(timer);
-        response.end();
-        return;
-      }
-      const piece = blob.subarray(at, at + 6000);
-      at += piece.length;
-      registry.sent += piece.length;
-      response.write(piece);
-    }, 5);
-    return true;
-  };
+  registry.lie = slowly(registry, 6000);
   for (let round = 0; round < 12; round++) {
     const running = store.begin(["image", "pull", "-q", `${registry.host}/x:1`]);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * 150));

@@ -69,7 +69,10 @@ test("a link of the image leads a volume nowhere but into the image", [], async 
     { name: "up", type: "symlink", linkname: "../../../../../../etc" },
   ]);
   await store.load({}, layer);
-  assert.equal(store.says("ls -A /up/", "-v", "etc:/up").split("\n").toSorted().join(), "group,hostname,hosts,passwd");
+  assert.equal(
+    store.says("ls -A /up/", "-v", "etc:/up").split("\n").toSorted().join(),
+    "group,hostname,hosts,passwd,resolv.conf",
+  );
   assert.equal(store.says("ls -A /data/", "-v", "vol:/data"), "");
   assert.deepEqual(readdirSync(outside), ["secret"]);
 });
@@ -83,25 +86,58 @@ test("a volume is not removed as long as a container uses it", [], async (box) =
     store.refuses("volume", "rm", "vol"),
     new RegExp(`cannot remove the volume vol: container ${id} uses it`),
   );
-  assert.equal(store.prints("volume", "prune", "--force"), "");
+  assert.equal(store.prints("volume", "prune", "--all", "--force"), "");
   const [{ Containers = [], Mountpoint = "" } = {}] = JSON.parse(store.prints("volume", "inspect", "vol")) as {
     Containers?: string[];
     Mountpoint?: string;
   }[];
   assert.deepEqual([Containers, Mountpoint], [[id], join(store.path, "volumes/vol/data")]);
   box.ok("delete", "--force", id);
-  assert.equal(store.prints("volume", "prune", "--force"), "vol\n");
+  assert.equal(store.prints("volume", "prune", "--all", "--force"), "vol\n");
 });
 
 test("volumes that no container uses are pruned when somebody says so", [], async (box) => {
   const store = new Store(box);
   store.prints("volume", "create", "one");
   store.prints("volume", "create", "two", "--label", "a=b");
-  assert.equal(store.tsrun(["volume", "prune"], { input: "n\n" }).status, 1);
-  assert.equal(store.tsrun(["volume", "prune"], { input: "" }).status, 1);
+  assert.equal(store.tsrun(["volume", "prune", "-a"], { input: "n\n" }).status, 1);
+  assert.equal(store.tsrun(["volume", "prune", "-a"], { input: "" }).status, 1);
   assert.match(store.prints("volume", "ls"), /^VOLUME NAME +CREATED +CONTAINERS\none +just now +0\ntwo/);
-  assert.match(store.tsrun(["volume", "prune"], { input: "y\n" }).stdout, /one, two\. Go on\? \[y\/N\] one\ntwo\n$/);
+  assert.match(
+    store.tsrun(["volume", "prune", "-a"], { input: "y\n" }).stdout,
+    /one, two\. Go on\? \[y\/N\] one\ntwo\n$/,
+  );
   assert.equal(store.prints("volume", "ls", "--format", "json"), "[]\n");
+});
+
+test("a volume with a name is pruned only with --all, and only what the filters ask for", [], async (box) => {
+  const store = new Store(box);
+  const anonymous = store.prints("volume", "create").trim();
+  for (const [name, label] of [
+    ["one", "k=1"],
+    ["two", "k=2"],
+    ["twenty", "other"],
+  ] as const)
+    store.prints("volume", "create", name, "--label", label);
+  const listed = (...filters: string[]): string[] =>
+    store
+      .prints("volume", "ls", "-q", ...filters.flatMap((filter) => ["-f", filter]))
+      .split("\n")
+      .filter(Boolean);
+  assert.deepEqual(listed("name=tw"), ["twenty", "two"]);
+  assert.deepEqual(listed("name=one", "name=two"), ["one", "two"]);
+  assert.deepEqual(listed("label=k"), ["one", "two"]);
+  assert.deepEqual(listed("label=k", "label=k=2"), ["two"]);
+  assert.deepEqual(listed("dangling=false"), []);
+  assert.equal(listed("dangling=true").length, 4);
+  for (const filter of ["name", "none=x", "dangling=maybe", "label!=k"])
+    assert.match(store.refuses("volume", "ls", "--filter", filter), /--filter/, filter);
+  assert.equal(store.prints("volume", "prune", "-f"), `${anonymous}\n`);
+  assert.equal(store.prints("volume", "prune", "-f"), "");
+  assert.equal(store.prints("volume", "prune", "-a", "-f", "--filter", "label!=k"), "twenty\n");
+  assert.equal(store.prints("volume", "prune", "-a", "-f", "--filter", "label=k=1"), "one\n");
+  assert.deepEqual(listed(), ["two"]);
+  assert.match(store.refuses("volume", "create", "-d", "nfs", "three"), /there are no drivers/);
 });
 
 test("what is no volume is refused by its name", [], async (box) => {

@@ -1,11 +1,14 @@
-/** Several at once, and a disk that is full. */
+/** Several at once. */
 import assert from "node:assert/strict";
-import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { setTimeout as pause } from "node:timers/promises";
 import { test } from "../support/box.ts";
 import { eventually, type Running } from "../support/runtime.ts";
 import { layerOf, sha256, type Layer } from "../../scripts/fixtures.ts";
-import { EMPTY, filesLayer, Store } from "./images.ts";
+import { FakeRegistry, on, pull, slowly } from "./fake-registry.ts";
+import { BASE, EMPTY, filesLayer, Store } from "./images.ts";
 
 /** A layer of so many megabytes that do not become fewer. */
 function noise(megabytes: number, name: string): Promise<Layer> {
@@ -30,7 +33,7 @@ test("who comes second waits for the first one's layer, says so, and does nothin
   const one = store.begin(["image", "load", first]);
   await eventually(() => store.names("locks").length === 1, "the first is at it");
   signal(one, "STOP");
-  const two = store.begin(["image", "load", "--progress", second]);
+  const two = store.begin(["image", "load", "--progress", "plain", second]);
   const third = store.begin(["image", "load", await store.archive("third.tar", { layers: [own] })]);
   assert.equal((await third.ended).status, 0, "who needs another layer does not wait");
   await eventually(() => two.read().stderr.includes("waiting for another command"), "the second waits, and says so");
@@ -44,6 +47,7 @@ test("who comes second waits for the first one's layer, says so, and does nothin
     [0, 0],
   );
   assert.equal(results[1]?.stderr.includes("62.9MB of 62.9MB"), false, "it has not unpacked the large one");
+  assert.equal(results[1]?.stderr.includes("62.9MB loaded"), false, "it has not unpacked the large one");
   assert.deepEqual([store.names("locks"), store.names("tasks")], [[], []]);
 });
 
@@ -62,49 +66,89 @@ test("nobody who reads, runs or removes waits for a load", [], async (box) => {
   assert.match(store.prints("image", "check"), / 0 faults\n$/);
 });
 
-test("a full disk leaves nothing behind, and the message says how much is missing", [], async (box) => {
+/** A layer that arrives in many pieces. */
+function noisy(name: string): Promise<Layer> {
+  return filesLayer({ [name]: randomBytes(90_000).toString("base64") });
+}
+
+test("a pull and a load of the same layers at once both succeed, whoever is first", [], async (box) => {
   const store = new Store(box);
-  mkdirSync(store.path);
-  const archive = await store.archive("big.tar", {
-    layers: [await filesLayer({ small: "1" }), await noise(12, "big")],
-  });
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m", "tmpfs", store.path]);
-  try {
-    const said = store.refuses("image", "load", archive);
-    assert.match(
-      said,
-      /^there is no room for the image in .*: its layers take 12\.6MB, and 8\.\d+MB are free; at least 4\.\d+MB are missing/,
-    );
+  await using registry = await FakeRegistry.start();
+  const [shared, one, two] = [await noisy("shared"), await noisy("one"), await noisy("two")];
+  registry.add("1", [shared, one]);
+  const archive = await store.archive("loaded.tar", { layers: [two, shared] });
+  const name = `${registry.host}/x:1`;
+  const names = [shared, one, two].map(({ tar }) => sha256(tar).slice(7)).toSorted();
+  for (let round = 0; round < 12; round++) {
+    registry.lie = slowly(registry, 20_000);
+    const pulling = pull(store, ["-q", name]);
+    await pause(round * 5);
+    const loading = store.begin(["image", "load", archive]);
+    for (const { status, stderr } of await Promise.all([pulling, loading.ended])) assert.equal(status, 0, stderr);
+    assert.deepEqual(store.names("layers"), names);
+    assert.match(store.prints("image", "check"), / 0 faults\n$/);
+    store.prints("image", "rm", name, "loaded");
     assert.deepEqual(store.contents(), EMPTY);
-    assert.deepEqual([store.names("tasks"), store.names("locks")], [[], []]);
-    store.prints("image", "load", await store.archive("small.tar", { layers: [await filesLayer({ small: "1" })] }));
-    execFileSync("dd", ["if=/dev/zero", `of=${store.path}/filler`, "bs=64k"], {
-      stdio: "ignore",
-      timeout: 10_000,
-    } as never);
-  } catch (error) {
-    if (!(error instanceof Error && "status" in error)) throw error; // dd has filled it to the last byte.
-  } finally {
-    // With no byte left what is there can still be looked at, checked for by name, and removed.
-    assert.match(store.prints("image", "ls"), /small/);
-    store.refuses("image", "tag", "small", "x");
-    assert.deepEqual(store.names("refs"), ["docker.io%library%small:latest.json"]);
-    store.prints("image", "rm", "small");
-    assert.deepEqual(store.contents(), EMPTY);
-    execFileSync("umount", [store.path]);
   }
 });
 
-test("a disk with no room for more files says that", [], async (box) => {
+test("rm and prune take nothing away from a pull under way, nor from a container", [], async (box) => {
   const store = new Store(box);
-  mkdirSync(store.path);
-  const files = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`f${index}`, ""]));
-  const archive = await store.archive("many.tar", { layers: [await filesLayer(files)] });
-  execFileSync("mount", ["-t", "tmpfs", "-o", "size=8m,nr_inodes=100", "tmpfs", store.path]);
-  try {
-    assert.match(store.refuses("image", "load", archive), /it has 200 files, and there may be \d+ more/);
-    assert.deepEqual(store.contents(), EMPTY);
-  } finally {
-    execFileSync("umount", [store.path]);
+  await using registry = await FakeRegistry.start();
+  const layers = [await BASE, await noisy("one"), await noisy("two")];
+  registry.add("1", layers);
+  registry.lie = slowly(registry, 20_000);
+  const name = `${registry.host}/x:1`;
+  const pulling = store.begin(["image", "pull", "-q", name]);
+  while (pulling.child.exitCode === null) {
+    await store.load();
+    store.prints("image", "rm", "it");
+    store.prints("image", "prune", "--all");
+    await pause(1);
   }
+  const { status, stderr } = await pulling.ended;
+  assert.equal(status, 0, stderr);
+  // prune --all may have come after the name: then there is nothing, and else all of it.
+  if (store.names("refs").length === 0) assert.equal((await pull(store, ["-q", name])).status, 0);
+  assert.deepEqual(store.names("layers"), layers.map(({ tar }) => sha256(tar).slice(7)).toSorted());
+  const running = store.begin([
+    "run",
+    "--image",
+    name,
+    box.id(),
+    "--",
+    "sh",
+    "-c",
+    "echo up; sleep 0.5; cat /etc/group",
+  ]);
+  await eventually(() => running.read().stdout.startsWith("up"), "it runs");
+  store.prints("image", "rm", name);
+  store.prints("image", "prune", "--all");
+  assert.match((await running.ended).stdout, /staff/);
+  store.prints("image", "prune", "--all");
+  assert.deepEqual(store.contents(), EMPTY);
+});
+
+test("nobody who reads or runs waits for a pull whose registry is silent", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  await store.load();
+  const took = (): number => {
+    const begun = performance.now();
+    for (const command of ["ls", "check"]) store.prints("image", command);
+    store.prints("image", "inspect", "it");
+    assert.equal(store.says("echo fine"), "fine");
+    store.prints("image", "tag", "it", "other");
+    return performance.now() - begun;
+  };
+  const before = Math.min(...[1, 2, 3].map(took));
+  const layer = await noisy("one");
+  registry.add("1", [layer]);
+  registry.lie = on(sha256(layer.blob), (response) => response.writeHead(200).write(layer.blob.subarray(0, 1000)));
+  const pulling = store.begin(["image", "pull", "-q", `${registry.host}/x:1`]);
+  await eventually(() => registry.count(sha256(layer.blob)), "a request for the layer");
+  const meanwhile = Math.min(...[1, 2, 3].map(took));
+  assert.ok(meanwhile < 2 * before + 50, `${meanwhile} ms while it is pulled, ${before} ms before`);
+  pulling.child.kill("SIGKILL");
+  await pulling.ended;
 });

@@ -30,6 +30,8 @@ export interface RunOptions {
   /** Descriptors from 3 on that the command inherits. */
   readonly extra?: number[];
   readonly timeout?: number;
+  /** Makes it the first of a process group, so that it can be killed with all that it started. */
+  readonly group?: boolean;
 }
 
 /**
@@ -68,7 +70,8 @@ export function start(command: readonly string[], scratch: string, options: RunO
   const [program, ...args] = command;
   if (program === undefined) throw new Error("A command needs a name");
   const { stdio, read } = files(scratch, options);
-  const child = spawn(program, args, { stdio, env: options.env ?? process.env, cwd: options.cwd });
+  const { env = process.env, cwd, group = false } = options;
+  const child = spawn(program, args, { stdio, env, cwd, detached: group });
   for (const fd of stdio.slice(0, 3)) closeSync(fd);
   const ended = new Promise<Result>((resolve, reject) => {
     const late = setTimeout(() => {

@@ -16,6 +16,7 @@ mod limits;
 mod merge;
 mod name;
 mod net;
+mod pack;
 mod protocol;
 mod read;
 mod remove;
@@ -116,6 +117,14 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         }
         Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
         Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
+        Request::Digest { text } => {
+            let mut hasher = digest::Hasher::new(digest::Algorithm::Sha256);
+            hasher.update(text.as_bytes());
+            Ok(json!({ "digest": hasher.finish().to_string(), "size": text.len() }))
+        }
+        Request::Gather { ask } => net::gather::run(ask, library, reporter).map(|()| json!({})),
+        Request::Push { network, ask } => told(net::push::run(clients.of(&network)?, ask, library, reporter)?),
+        Request::Weigh { network, ask } => told(net::weigh::run(clients.of(&network)?, ask, reporter)?),
         Request::Toml { text } => {
             let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
                 let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -134,6 +143,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Check { layers, threads, repair } => {
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
+        Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
         Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),

@@ -124,16 +124,22 @@ impl<'a> Layer<'a> {
         if self.rules.whiteouts && is_opaque(from)? {
             remove::contents(to)?;
         }
-        for item in list(from).doing(|| format!("Cannot read {}", show(path)))? {
-            let path = join(path, &item.name);
-            let (from, to) = (from.as_fd(), to.as_fd());
-            self.item(from, to, &item.name, &path).map_err(|error| error.within(show(&path)))?;
-        }
+        self.contents(from, to, path)?;
         // Last: the time of a directory changes with what is put into it.
         if !self.rules.foreign {
             clear_xattrs(to.as_fd())?;
         }
         self.rules.of(attributes(from.as_fd())?).set(to.as_fd(), None, None)
+    }
+
+    /// Lays all that is in the directory `from` over `to`, which itself stays as it is.
+    pub fn contents(&mut self, from: &OwnedFd, to: &OwnedFd, path: &[u8]) -> Result<()> {
+        for item in list(from).doing(|| format!("Cannot read {}", show(path)))? {
+            let path = join(path, &item.name);
+            let (from, to) = (from.as_fd(), to.as_fd());
+            self.item(from, to, &item.name, &path).map_err(|error| error.within(show(&path)))?;
+        }
+        Ok(())
     }
 
     /// Lays `name` of `from` over `to`, where it is at `path` in the copy.

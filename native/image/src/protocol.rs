@@ -3,7 +3,8 @@
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
-use crate::net::{Network, fetch, pull};
+use crate::net::{Network, fetch, gather, pull, push};
+use crate::pack;
 use crate::source::Source;
 use crate::transfer::End;
 use crate::unpack::layer::{Order, Snapshotter};
@@ -74,6 +75,13 @@ pub enum Request {
         /// Whether to mend what can be mended.
         repair: bool,
     },
+    /// Stored layers as blobs.
+    Pack {
+        /// Which, and where to.
+        layers: Vec<pack::request::Order>,
+        /// Layers at a time.
+        threads: Option<usize>,
+    },
     /// A flat copy of the stacked layers.
     Merge {
         /// Directories of layers, lowest first.
@@ -90,6 +98,30 @@ pub enum Request {
     },
     /// Layers from a registry into directories.
     Pull {
+        /// How it is reached.
+        network: Network,
+        /// Which.
+        ask: pull::Order,
+    },
+    /// The digest of a text.
+    Digest {
+        /// The text.
+        text: String,
+    },
+    /// Blobs into files.
+    Gather {
+        /// Which.
+        ask: gather::Order,
+    },
+    /// Blobs into a registry.
+    Push {
+        /// How it is reached.
+        network: Network,
+        /// Which.
+        ask: push::Order,
+    },
+    /// How much room the layers of a pull would take.
+    Weigh {
         /// How it is reached.
         network: Network,
         /// Which.

@@ -47,6 +47,7 @@ pub fn run(from: &End, to: &End, follow: bool, owner: Option<(u32, u32)>) -> Res
     let mut copier = Copier::default();
     let source = source(from, follow)?;
     match (source, target(to)?) {
+        (Named::Contents(dir), Target::Into(to)) => Layer::new(&to, &mut copier, &rules).contents(&dir, &to, b""),
         (Named::Contents(dir), target) => {
             let to = made(target)?;
             Layer::new(&to, &mut copier, &rules).directory(&dir, &to, b"")
@@ -97,7 +98,8 @@ const LINKS: usize = 40;
 fn source(End { root, path }: &End, follow: bool) -> Result<Named> {
     let root = open_root(root)?;
     let problem = || format!("Cannot open {}", show(path.as_bytes()));
-    let follow = follow || path.ends_with('/');
+    let must_be_directory = path.ends_with('/');
+    let follow = follow || must_be_directory;
     let title = last_of(path).as_bytes().to_vec();
     let mut path = path.as_bytes().to_vec();
     for _ in 0..LINKS {
@@ -107,7 +109,11 @@ fn source(End { root, path }: &End, follow: bool) -> Result<Named> {
         }
         let dir = open_in(&root, parent).doing(problem)?;
         let stat = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).doing(problem)?;
-        if !follow || FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if must_be_directory && !matches!(kind, FileType::Symlink | FileType::Directory) {
+            return Err(Error::io(format!("{}: it is no directory", problem())));
+        }
+        if !follow || kind != FileType::Symlink {
             return Ok(Named::In(dir, name.to_vec(), title));
         }
         let link = readlinkat(&dir, name, Vec::new()).doing(problem)?;

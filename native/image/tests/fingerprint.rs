@@ -155,6 +155,25 @@ fn a_content_that_no_layer_has_is_not_made_up_needs_root() {
 }
 
 #[test]
+fn a_recipe_that_is_damaged_is_found_and_not_made_up() {
+    let damages: [(&str, &dyn Fn(&Path)); 3] = [
+        ("recipe", &|file| fs::File::options().write(true).open(file).unwrap().write_all_at(b"!", 9).unwrap()),
+        ("recipe", &|file| fs::remove_file(file).unwrap()),
+        ("kept", &|file| fs::remove_file(file).unwrap()),
+    ];
+    for (name, damage) in damages {
+        let mut bench = Bench::new();
+        bench.unpack("a", &Tar::new().file("twice", "first").file("twice", "second").end());
+        damage(&bench.layer("a").join(name));
+        for repair in [false, true] {
+            let verdict = check(&mut bench, &["a"], repair)[0].clone();
+            assert_eq!(findings(&verdict), [format!("{name}: is missing or damaged")]);
+            assert!(verdict["whole"] == false);
+        }
+    }
+}
+
+#[test]
 fn a_list_is_not_renewed_from_files_that_have_changed_needs_root() {
     needs_root!("a_list_is_not_renewed_from_files_that_have_changed_needs_root");
     let mut bench = Bench::new();

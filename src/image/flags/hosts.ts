@@ -13,7 +13,7 @@ export function parseHosts(texts: readonly string[]): string[] {
         `--add-host ${quote(text)}: there is no gateway, since a container has no network or the host's`,
       );
     const isName = name !== "" && everyCharacter(name, (character) => character > " " && character !== "#");
-    if (isName && (isIpv4(address) || isIpv6(address))) return `${address}\t${name}`;
+    if (isName && isAddress(address)) return `${address}\t${name}`;
     throw new Failure(`--add-host must be NAME:ADDRESS: current value is ${quote(text)}`);
   });
 }
@@ -22,6 +22,10 @@ export function parseHosts(texts: readonly string[]): string[] {
 function cut(text: string): readonly [name: string, address: string] {
   const at = text.includes("=") ? text.indexOf("=") : text.indexOf(":");
   return at < 0 ? [text, ""] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+export function isAddress(text: string): boolean {
+  return isIpv4(text) || isIpv6(text);
 }
 
 function isIpv4(text: string): boolean {

@@ -1,13 +1,12 @@
 /** --mount KEY=VALUE,…: docker's keys, of which every type has its own. Pure. */
 import { quote } from "../../spec/reader.ts";
-import { isAbsolute } from "../../spec/paths.ts";
 import { Failure } from "../../sys/failure.ts";
 import { fieldsOf } from "./csv.ts";
 import { parsePairs } from "./pairs.ts";
 import { parseSize } from "./quantities.ts";
 import { cutAtFirst, everyCharacter } from "../text.ts";
 import { isVolumeName, VOLUME_NAME } from "./volume-names.ts";
-import { inContainer, type Wish } from "./wish.ts";
+import { inContainer, isHostPath, type Wish } from "./wish.ts";
 
 /** A key's other names. Maps, not objects: "constructor" is a key like any other unknown one. */
 const ALIASES: ReadonlyMap<string, string> = new Map([
@@ -53,11 +52,12 @@ export function parseMount(text: string): Wish {
 }
 
 function parseField(field: string, text: string): readonly [key: string, value: string] {
-  const [given, value] = cutAtFirst(field, "=");
+  const [written, value] = cutAtFirst(field, "=");
+  const given = written.toLowerCase();
   const key = ALIASES.get(given) ?? given;
   if (value === undefined && !["readonly", "volume-nocopy", "bind-nonrecursive"].includes(key))
     throw mountError(text, `${quote(field)} must be KEY=VALUE`);
-  return [key, value ?? "true"];
+  return [key, (key === "type" ? value?.toLowerCase() : value) ?? "true"];
 }
 
 function checkKeys(keys: Keys, type: string, text: string): void {
@@ -73,7 +73,8 @@ function checkKeys(keys: Keys, type: string, text: string): void {
 
 function bindOf(keys: Keys, text: string): Wish {
   const source = keys.get("source") ?? "";
-  if (!isAbsolute(source)) throw mountError(text, `the source must be an absolute path: ${quote(source)}`);
+  if (!isHostPath(source))
+    throw mountError(text, `the source must be an absolute path, or begin with "./": ${quote(source)}`);
   const propagation = keys.get("bind-propagation") ?? "rprivate";
   if (!["private", "rprivate", "shared", "rshared", "slave", "rslave"].includes(propagation))
     throw mountError(
@@ -129,8 +130,7 @@ function tmpfsOf(keys: Keys, text: string): Wish {
       "noexec",
       ...(flagOf(keys, "readonly", text) ? ["ro"] : []),
       ...(size === undefined ? [] : [`size=${parseSize(size, "mount tmpfs-size") ?? 0}`]),
-      // As docker: what is made for everybody, with the sticky bit.
-      `mode=${mode ?? "1777"}`,
+      ...(mode === undefined ? [] : [`mode=${mode}`]),
     ],
   };
 }

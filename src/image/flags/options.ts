@@ -10,6 +10,7 @@ import { parseLimits, type Limits } from "./limits.ts";
 import { parseMounts } from "./volume.ts";
 import { parseNamespaces, type RawNamespace } from "./namespaces.ts";
 import { parsePairs } from "./pairs.ts";
+import { parseResolver, type Resolver } from "./resolver.ts";
 import { hasAll, tweakCapabilities } from "../profile.ts";
 import { parseSize } from "./quantities.ts";
 import { parseSecurity, type Security } from "./security.ts";
@@ -35,6 +36,7 @@ export interface Options {
   readonly domainname: string | undefined;
   /** Lines of /etc/hosts. */
   readonly hosts: readonly string[];
+  readonly resolver: Resolver;
   /** Undefined: the image's. "" is none. */
   readonly entrypoint: string | undefined;
   readonly command: readonly string[];
@@ -46,6 +48,8 @@ export interface Options {
   /** Whether /run, /tmp and /var/tmp can be written all the same. */
   readonly scratch: boolean;
   readonly shmSize: number | undefined;
+  /** Whether there is no /dev/shm: --ipc none. */
+  readonly withoutShm: boolean;
   readonly namespaces: readonly RawNamespace[];
   readonly capabilities: readonly string[];
   /** Whether all are asked for, and not each by its name. */
@@ -72,17 +76,19 @@ export function parseOptions(parsed: Parsed): Options {
     hostname: parseWord(parsed, "hostname"),
     domainname: parseWord(parsed, "domainname"),
     hosts: parseHosts(all(parsed, "add-host")),
+    resolver: parseResolver(parsed),
     mounts: parseMounts(parsed.flags),
     readonlyRoot: isSet(parsed, "read-only"),
     scratch: isSet(parsed, "read-only-tmpfs"),
     shmSize: parseSize(option(parsed, "shm-size"), "shm-size"),
+    withoutShm: option(parsed, "ipc") === "none",
     namespaces: parseNamespaces(parsed),
     capabilities: tweakCapabilities(added, all(parsed, "cap-drop")),
     allCapabilities: hasAll(added),
     security: parseSecurity(all(parsed, "security-opt"), privileged),
     devices: parseDevices(all(parsed, "device"), all(parsed, "cdi-spec-dir")),
     deviceRules: all(parsed, "device-cgroup-rule").map(parseRule),
-    sysctl: parsePairs(all(parsed, "sysctl"), "sysctl"),
+    sysctl: parsePairs(all(parsed, "sysctl").map(checkSysctl), "sysctl"),
     limits: parseLimits(parsed),
     oomScoreAdj: parseScore(option(parsed, "oom-score-adj")),
     cgroupParent: option(parsed, "cgroup-parent"),
@@ -117,6 +123,11 @@ function all(parsed: Parsed, name: string): readonly string[] {
 function checkVariable(entry: string): string {
   if (entry !== "" && !entry.startsWith("=")) return entry;
   throw new Failure(`--env must be NAME=VALUE or NAME: current value is ${quote(entry)}`);
+}
+
+function checkSysctl(entry: string): string {
+  if (entry.includes("=")) return entry;
+  throw new Failure(`--sysctl must be NAME=VALUE: current value is ${quote(entry)}`);
 }
 
 function parseCwd(text: string | undefined): string | undefined {

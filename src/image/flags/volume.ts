@@ -1,10 +1,9 @@
 /** --volume, --mount, --tmpfs and --shm-size: the mounts that the command line asks for, in docker's words. Pure. */
 import { quote } from "../../spec/reader.ts";
-import { isAbsolute } from "../../spec/paths.ts";
 import { Failure } from "../../sys/failure.ts";
 import { parseMount } from "./mount.ts";
 import { isVolumeName, VOLUME_NAME } from "./volume-names.ts";
-import { inContainer, type Wish } from "./wish.ts";
+import { inContainer, isHostPath, type Wish } from "./wish.ts";
 
 /** The mounts of all three flags, in the order that they are given in. Throws a Failure that names the flag. */
 export function parseMounts(flags: ReadonlyMap<string, readonly string[]>): Wish[] {
@@ -31,6 +30,7 @@ function parseVolume(text: string): Wish {
   const source = second === undefined ? "" : first;
   const given = words.split(",");
   const options = given.flatMap((word) => optionsOf(word, text));
+  checkExclusive(given, text);
   const mount = {
     destination: inContainer(second ?? first, `--volume ${quote(text)}`),
     type: "bind",
@@ -52,9 +52,20 @@ function optionsOf(word: string, text: string): readonly string[] {
   return known;
 }
 
-/** As docker: "./x" is the caller's, "x" a volume. */
-function isHostPath(source: string): boolean {
-  return isAbsolute(source) || source === "." || source === ".." || source.startsWith("./") || source.startsWith("../");
+/** Words of which there may be one. */
+const EXCLUSIVE = [
+  ["ro", "rw"],
+  ["z", "Z"],
+  ["private", "rprivate", "shared", "rshared", "slave", "rslave"],
+  ["consistent", "cached", "delegated"],
+];
+
+function checkExclusive(given: readonly string[], text: string): void {
+  for (const words of EXCLUSIVE) {
+    const [first, second] = given.filter((word) => words.includes(word));
+    if (first !== undefined && second !== undefined)
+      throw volumeError(text, `${quote(first)} and ${quote(second)} exclude each other`);
+  }
 }
 
 function volumeError(text: string, why: string): Failure {

@@ -32,3 +32,8 @@ export function inContainer(path: string, flag: string): string {
   if (clean === "/") throw new Failure(`${flag}: the destination must not be "/": that is where the image is`);
   return clean;
 }
+
+/** As docker: "./x" is the caller's, "x" a volume. */
+export function isHostPath(source: string): boolean {
+  return isAbsolute(source) || source === "." || source === ".." || source.startsWith("./") || source.startsWith("../");
+}

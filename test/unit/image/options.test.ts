@@ -201,12 +201,21 @@ test("a namespace is the container's own, the host's, or one that is there", () 
     namespaces.find(({ type }) => type === "pid"),
     { type: "pid", path: "/proc/1/ns/pid" },
   );
-  throws(() => options("--network", "bridge"), "none, host or ns:PATH");
+  throws(() => options("--network", "bridge"), "none, host, container:ID or ns:PATH");
   deepEqual(options("--userns", "host").namespaces, options().namespaces);
   throws(() => options("--userns", "auto"), "not supported yet");
   throws(() => options("--userns", "keep-id"), "runs as root");
-  throws(() => options("--ipc", "ns:x"), "private, host or ns:PATH");
-  throws(() => options("--pid", "container:x"), "private, host or ns:PATH");
+  throws(() => options("--ipc", "ns:x"), "private, shareable, none, host, container:ID or ns:PATH");
+  deepEqual(
+    options("--pid", "container:x", "--net=container:y").namespaces.filter(({ container }) => container !== undefined),
+    [
+      { type: "network", container: "y" },
+      { type: "pid", container: "x" },
+    ],
+  );
+  throws(() => options("--pid", "container:"), "container:ID");
+  throws(() => options("--ipc", "container:x"), "/dev/shm is a mount of the other container's");
+  equal(options("--ipc", "none").withoutShm, true);
 });
 
 test("a device is a path of the host, perhaps another of the container, and what may be done with it", () => {
@@ -282,6 +291,8 @@ test("what follows -- is the command", () => {
 
 test("what docker has and tsrun has not is refused with the reason", () => {
   throws(() => options("-p", "80:80"), "--publish is not supported: a container has no network");
-  throws(() => options("--dns=1.1.1.1"), "--dns is not supported: with the host's network");
+  throws(() => options("-tp", "80:80"), "--publish is not supported: a container has no network");
+  throws(() => options("-P"), "--publish-all is not supported");
+  throws(() => options("-a", "stdout"), "--attach is not supported");
   throws(() => options("--restart", "always"), "--restart is not supported: no daemon");
 });

@@ -4,7 +4,13 @@ import { decodeBase64, encodeBase64 } from "../../../src/image/base64.ts";
 import { mayHaveCredentials, parseChallenges } from "../../../src/image/challenge.ts";
 import { chooseNamed, parsePlatform } from "../../../src/image/platform.ts";
 import { parseReference } from "../../../src/image/reference.ts";
-import { endpointsOf, otherMeaning, parseRegistriesConf } from "../../../src/image/registries-conf.ts";
+import {
+  combine,
+  endpointsOf,
+  otherMeaning,
+  parseRegistriesConf,
+  type RegistriesConf,
+} from "../../../src/image/registries-conf.ts";
 import { isLoopback, parseUrl, type Url } from "../../../src/image/url.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
@@ -144,8 +150,8 @@ const CONF = parseRegistriesConf({
   aliases: { fedora: "registry.fedoraproject.org/fedora", debian: "docker.io/library/debian" },
 });
 
-function places(text: string): string[] {
-  return endpointsOf(CONF, parseReference(text)).map(
+function places(text: string, conf: RegistriesConf = CONF): string[] {
+  return endpointsOf(conf, parseReference(text)).map(
     ({ registry, path, insecure }) => `${registry}/${path}${insecure ? " insecure" : ""}`,
   );
 }
@@ -165,6 +171,66 @@ test("a repository comes from its mirrors first, and the longest prefix decides"
   deepEqual(places("bad.example.org/x"), ["bad.example.org/x"]);
 });
 
+test("*. stands for all hosts below, with any port, and a path behind it", () => {
+  const conf = parseRegistriesConf({
+    registry: [
+      { prefix: "*.example.com", location: "gate.example/all/" },
+      { prefix: "*.example.com/team", location: "team.example" },
+      { prefix: "*.insecure.example", insecure: true, mirror: [{ location: "near.example" }] },
+    ],
+  });
+  deepEqual(places("a.b.example.com/x", conf), ["gate.example/all/x"]);
+  deepEqual(places("a.example.com/team/x", conf), ["team.example/x"]);
+  deepEqual(places("a.example.com/teams", conf), ["gate.example/all/teams"]);
+  deepEqual(places("example.com/x", conf), ["example.com/x"]);
+  deepEqual(places("a.example.com.evil.org/x", conf), ["a.example.com.evil.org/x"]);
+  deepEqual(places("evil.org/a.example.com/x", conf), ["evil.org/a.example.com/x"]);
+  deepEqual(places("a.insecure.example:5000/x", conf), ["near.example:5000/x", "a.insecure.example:5000/x insecure"]);
+  // What follows the name of the host stays behind the location, its port too: sysregistriesv2, rewriteReference.
+  const ported = parseRegistriesConf({ registry: [{ prefix: "*.example.com", location: "gate.example" }] });
+  deepEqual(places("a.example.com:5000/x", ported), ["gate.example:5000/x"]);
+});
+
+test("a mirror is asked for tags, for digests, or for both", () => {
+  const mirror = ["all", "digest-only", "tag-only"].map((use) => ({
+    location: `${use}.example`,
+    "pull-from-mirror": use,
+  }));
+  const conf = parseRegistriesConf({ registry: [{ location: "a.example", mirror }] });
+  deepEqual(places("a.example/x:1", conf), ["all.example/x", "tag-only.example/x", "a.example/x"]);
+  const digest = `sha256:${"0".repeat(64)}`;
+  deepEqual(places(`a.example/x@${digest}`, conf), ["all.example/x", "digest-only.example/x", "a.example/x"]);
+});
+
+test("what is said of a mirror as a registry counts for it: blocked, insecure", () => {
+  const mirror = [{ location: "one.example" }, { location: "two.example/cache" }];
+  const conf = parseRegistriesConf({
+    registry: [
+      { location: "a.example", mirror },
+      { location: "one.example", blocked: true },
+      { location: "two.example", insecure: true },
+      { prefix: "b.example", location: "one.example/b" },
+    ],
+  });
+  deepEqual(places("a.example/x", conf), ["two.example/cache/x insecure", "a.example/x"]);
+  throws(() => places("b.example/x", conf), "one.example is blocked in registries.conf");
+});
+
+test("a file that is dropped in replaces tables, lists and aliases of those before", () => {
+  const conf = combine([
+    parseRegistriesConf({
+      registry: [{ location: "a.example", blocked: true }, { location: "b.example" }],
+      aliases: { one: "a.example/one", two: "a.example/two" },
+      "unqualified-search-registries": ["a.example"],
+    }),
+    parseRegistriesConf({ registry: [{ location: "a.example" }], aliases: { one: "" } }),
+    parseRegistriesConf({ "unqualified-search-registries": [] }),
+  ]);
+  deepEqual(places("a.example/x", conf), ["a.example/x"]);
+  deepEqual([...conf.aliases], [["two", "a.example/two"]]);
+  deepEqual(conf.searched, []);
+});
+
 function meaning(text: string): string | undefined {
   return otherMeaning(CONF, text, parseReference(text));
 }
@@ -177,9 +243,21 @@ test("a short name that podman would read otherwise is told, and means Docker Hu
   equal(otherMeaning(searching, "x/y", parseReference("x/y")), "quay.io/x/y");
 });
 
+function one(registry: object): () => unknown {
+  return () => parseRegistriesConf({ registry: [registry] });
+}
+
 test("registries.conf is refused where it is wrong, by place", () => {
   throws(() => parseRegistriesConf({ registries: { search: { registries: [] } } }), "version 1");
   throws(() => parseRegistriesConf({ registry: [{ insecure: true }] }), "registry[0] must have a location");
+  throws(one({ prefix: "a.example" }), "registry[0].location is required unless the prefix begins with *.");
+  throws(one({ location: "https://a.example" }), "registry[0].location must be a name such as example.com/team");
+  throws(one({ location: "a", mirror: [{ insecure: true }] }), "registry[0].mirror[0].location is required");
+  throws(one({ location: "a", "pull-from-mirror": "all" }), "registry[0].pull-from-mirror belongs to a mirror");
+  throws(
+    one({ location: "a", "mirror-by-digest-only": true, mirror: [{ location: "b", "pull-from-mirror": "all" }] }),
+    "excludes the registry's mirror-by-digest-only",
+  );
   throws(
     () => parseRegistriesConf({ registry: [{ location: "a", mirror: [{ location: "b", "pull-from-mirror": "x" }] }] }),
     "registry[0].mirror[0].pull-from-mirror must be all or digest-only or tag-only",

@@ -15,9 +15,10 @@ use crate::remove;
 use crate::stage::write_file;
 use crate::stream::blob::Extent;
 use crate::stream::pipeline::Job;
-use crate::unpack::layer::{Grown, Record, Snapshotter, grow};
+use crate::unpack::layer::{Grown, Record, Snapshotter, apply_all, grow};
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, unlinkat};
 use rustix::io::Errno;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
@@ -83,15 +84,16 @@ impl Made {
             stop: &stop,
         };
         let supply = Box::new(Extent { file, offset: 0, size });
-        let grown = grow(&job, supply, Index::new(index)).map_err(|error| error.within(ARCHIVE))?;
-        let Grown { ground, body, sums } = grown;
+        let grown = grow(&job, supply, Index::new(index), |tree, stream| apply_all(tree, stream));
+        let (Grown { ground, body, sums }, ()) = grown.map_err(|error| error.within(ARCHIVE))?;
         if wanted.is_none() && tag(layer).as_deref() != sums.diff_id.hex().as_bytes().get(..64) {
             return Err(Error::format(format!("{RECORD} is damaged, and nothing else says what is in {ARCHIVE}")));
         }
         super::write(&ground, size, sums.diff_id.hex())?;
         // What the blob was nobody knows any more: the archive is one too.
         let blob = known.map_or_else(|| (body.diff_id.clone(), size), |known| (known.digest, known.size));
-        let record = Record { body, digest: blob.0, size: blob.1, snapshotter: Snapshotter::Erofs };
+        let (archive_size, snapshotter, beside) = (size, Snapshotter::Erofs, BTreeMap::new());
+        let record = Record { body, digest: blob.0, size: blob.1, archive_size, snapshotter, beside };
         Ok(Self { index: File::from(scratch), record })
     }
 

@@ -208,7 +208,7 @@ impl Ground for Index {
 
     fn fill<I: Input>(
         &mut self,
-        file: Id,
+        (file, _): (Id, &[u8]),
         (entry, attributes): (&Entry, &Attributes),
         data: &mut Reader<I>,
         limits: &Limits,

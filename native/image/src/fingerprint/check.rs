@@ -6,8 +6,10 @@ use super::{DIGITS, LIST, RECORD, record, split_record};
 use crate::beneath::{list, open_dir, open_file};
 use crate::error::{Context, Error, Result};
 use crate::name::show;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use std::os::fd::OwnedFd;
@@ -114,16 +116,42 @@ pub fn findings(layer: &OwnedFd) -> Result<Vec<Finding>> {
     Ok(comparison.findings)
 }
 
-/// `layer.json` follows from the list, and nothing else lies beside the two and `fs`.
+/// `layer.json` follows from the list, what it names is as it was, and nothing else lies beside them and `fs`.
 fn record_findings(layer: &OwnedFd, listed: &Listed) -> Result<Vec<Finding>> {
     let mut findings = Vec::new();
     if read_record(layer)? != record(&listed.head, &listed.digest) {
         findings.push(Finding::Record(format!("{RECORD}: is damaged")));
     }
-    let items = list(open_dir(layer, b"").doing(|| "Cannot open the layer")?).doing(|| "Cannot read the layer")?;
-    let strange = items.iter().filter(|item| !["fs", LIST, RECORD].iter().any(|known| known.as_bytes() == item.name));
-    findings.extend(strange.map(|item| Finding::Record(format!("{}: does not belong beside fs", show(&item.name)))));
+    let beside = beside(&listed.head)?;
+    for (name, sum) in &beside {
+        let hash = Found::new(layer, name.as_bytes(), name.as_bytes(), 0).hash(Kind::File);
+        if hash.ok().as_ref() != Some(sum) {
+            findings.push(Finding::Record(format!("{name}: is missing or damaged")));
+        }
+    }
+    let strange = strangers(layer, &beside)?;
+    findings.extend(strange.iter().map(|name| Finding::Record(format!("{}: does not belong beside fs", show(name)))));
     Ok(findings)
+}
+
+/// The files that the head says lie beside `fs`, and the BLAKE3 of each.
+pub fn beside(head: &[u8]) -> Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Head {
+        #[serde(default)]
+        beside: BTreeMap<String, String>,
+    }
+    let head = serde_json::from_slice::<Head>(head);
+    head.map(|head| head.beside)
+        .map_err(|error| Error::format(format!("{LIST}: the list of files is damaged: {error}")))
+}
+
+/// The names in a layer that do not belong there.
+pub fn strangers(layer: &OwnedFd, beside: &BTreeMap<String, String>) -> Result<Vec<Vec<u8>>> {
+    let items = list(open_dir(layer, b"").doing(|| "Cannot open the layer")?).doing(|| "Cannot read the layer")?;
+    let known: Vec<&str> = ["fs", LIST, RECORD].into_iter().chain(beside.keys().map(String::as_str)).collect();
+    let strange = items.into_iter().filter(|item| !known.iter().any(|known| known.as_bytes() == item.name));
+    Ok(strange.map(|item| item.name).collect())
 }
 
 /// What is in `layer.json`; nothing where there is none.

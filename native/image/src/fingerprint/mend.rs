@@ -1,7 +1,7 @@
 //! Makes a layer again what its list says, out of what is there: attributes out of the list, contents out of any layer
 //! that has a file with the same hash. Whoever has the layer mounted sees the mended files.
 
-use super::check::{Finding, Listed, findings, open_layer, read_record, still_has, trusted_record};
+use super::check::{Finding, Listed, beside, findings, open_layer, read_record, still_has, strangers, trusted_record};
 use super::entry::{Entry, Kind, unhex};
 use super::walk::Found;
 use super::{Contents, LIST, RECORD, record};
@@ -90,7 +90,8 @@ fn mend_one(layer: &OwnedFd, finding: &Finding, sources: &Sources) -> Result<()>
         Finding::Record(_) => {
             let listed = Listed::open(layer)?;
             write_file(layer, RECORD, &record(&listed.head, &listed.digest))?;
-            remove_strangers(layer)
+            let dir = open_dir(layer, b"").doing(|| "Cannot open the layer")?;
+            strangers(layer, &beside(&listed.head)?)?.iter().try_for_each(|name| clear(&dir, name))
         }
         Finding::Additional(path) => {
             let (parent, name) = split(path).ok_or_else(|| Error::format("the root is no file"))?;
@@ -110,16 +111,6 @@ fn mend_one(layer: &OwnedFd, finding: &Finding, sources: &Sources) -> Result<()>
             }
         }
     }
-}
-
-fn remove_strangers(layer: &OwnedFd) -> Result<()> {
-    let dir = open_dir(layer, b"").doing(|| "Cannot open the layer")?;
-    for item in crate::beneath::list(&dir).doing(|| "Cannot read the layer")? {
-        if !["fs", LIST, RECORD].iter().any(|known| known.as_bytes() == item.name) {
-            clear(&dir, &item.name)?;
-        }
-    }
-    Ok(())
 }
 
 fn clear(dir: &OwnedFd, name: &[u8]) -> Result<()> {

@@ -39,21 +39,35 @@ pub struct Contents {
     removed: bool,
 }
 
+/// What is in a file.
+pub struct Content {
+    /// Whether it came with holes.
+    pub kind: Kind,
+    /// Its hash.
+    pub sum: Sum,
+    /// Which one it is of those that the recipe of the layer counts on.
+    pub number: Option<u64>,
+}
+
 struct Known {
     kind: Kind,
     sum: Sum,
     attributes: Attributes,
     size: u64,
     links: u64,
+    /// Which one it is of those that the recipe counts on.
+    number: Option<u64>,
 }
 
 impl Contents {
     /// Takes in an open file, which has its content and its attributes by now.
-    pub fn note(&mut self, file: BorrowedFd<'_>, (kind, sum): (Kind, Sum), has_xattrs: bool) -> Result<()> {
+    pub fn note(&mut self, file: BorrowedFd<'_>, content: Content, has_xattrs: bool) -> Result<()> {
+        let Content { kind, sum, number } = content;
         let stat = fstat(file).doing(|| "Cannot look at the file")?;
         let xattrs = if has_xattrs { all_xattrs(file)? } else { Vec::new() };
         let size = u64::try_from(stat.st_size).unwrap_or(0);
-        self.known.insert(stat.st_ino, Known { kind, sum, attributes: described(&stat, xattrs), size, links: 1 });
+        self.known
+            .insert(stat.st_ino, Known { kind, sum, attributes: described(&stat, xattrs), size, links: 1, number });
         Ok(())
     }
 
@@ -71,8 +85,13 @@ impl Contents {
         self.removed = true;
     }
 
+    /// The number of a file, which is not counted on any more.
+    pub fn take_number(&mut self, inode: u64) -> Option<u64> {
+        self.known.get_mut(&inode)?.number.take()
+    }
+
     fn entry(&self, path: &[u8], inode: u64) -> Option<Entry> {
-        let Known { kind, sum, attributes, size, links } = self.known.get(&inode)?;
+        let Known { kind, sum, attributes, size, links, number: _ } = self.known.get(&inode)?;
         let attributes = attributes.clone();
         Some(Entry { path: path.to_vec(), kind: *kind, attributes, links: *links, size: *size, content: hex(sum) })
     }

@@ -1,19 +1,27 @@
 //! One request and its answer, with redirects followed by our own rules: ureq is never let follow one by itself.
 
 use super::location::{follow, same_origin};
+use super::tls::TlsConnector;
 use super::{Network, proxy, trust};
 use crate::error::{Error, Kind, Result};
 use crate::name::show;
-use std::io;
+use rustls::CertificateError;
+use std::io::{self, Read};
+use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::header::{AUTHORIZATION, LOCATION};
 use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri};
-use ureq::{Agent, Body};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, TcpConnector};
+use ureq::{Agent, AsSendBody, Body, SendBody};
 
 /// What distribution's own client follows, and browsers about twice.
 const MOST_REDIRECTS: usize = 10;
 /// A name, a connection, an answer's head, and any piece of its body: each takes no longer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whoever has got a large blob hashes it, and may copy it to another store, before the answer to its last byte.
+const PATIENCE_AFTER_BLOB: Duration = Duration::from_mins(10);
 
 /// Who asks.
 pub struct Client {
@@ -43,7 +51,6 @@ impl Client {
         let tls = trust::policy(network)?;
         let agent = |proxy| {
             let config = Agent::config_builder()
-                .tls_config(tls.clone())
                 .proxy(proxy)
                 .http_status_as_error(false)
                 .max_redirects(0)
@@ -56,7 +63,9 @@ impl Client {
                 .timeout_recv_response(Some(PATIENCE))
                 .timeout_per_read(Some(PATIENCE))
                 .timeout_per_write(Some(PATIENCE));
-            config.build().new_agent()
+            let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
+            let connector = connector.chain(TlsConnector(Arc::clone(&tls)));
+            Agent::with_parts(config.build(), connector, DefaultResolver::default())
         };
         let mut through = Vec::new();
         for text in [&network.proxies.http, &network.proxies.https].into_iter().flatten().filter(|it| !it.is_empty()) {
@@ -90,23 +99,31 @@ impl Client {
         Err(Error::hostile(message))
     }
 
+    /// Asks once, with the bytes of `body`, and follows nothing: what writes is not sent anywhere else.
+    pub fn send(&self, ask: &Ask, body: &mut dyn Read) -> Result<Response<Body>> {
+        let request = request(ask, &ask.uri, ask.authorization.as_deref())?;
+        let request = request.body(SendBody::from_reader(body)).map_err(|error| wrong(ask, &error))?;
+        let agent = self.agent(&ask.uri);
+        let request = agent.configure_request(request).timeout_recv_response(Some(PATIENCE_AFTER_BLOB)).build();
+        agent.run(request).map_err(|error| explain(&error, &ask.uri).within(about(ask)))
+    }
+
     fn ask_once(&self, ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<Response<Body>> {
-        let mut request = Request::builder().method(ask.method.as_str()).uri(at.clone());
-        for (name, value) in &ask.headers {
-            request = request.header(header_name(name)?, header_value(value)?);
+        let request = request(ask, at, authorization)?;
+        match &ask.body {
+            None => self.run(ask, at, request.body(())),
+            Some(body) => self.run(ask, at, request.body(body.clone())),
         }
-        if let Some(authorization) = authorization {
-            let mut value = header_value(authorization)?;
-            value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
-        }
-        let wrong = |error: ureq::http::Error| Error::format(format!("{}: {error}", about(ask)));
-        let agent = self.agent(at);
-        let answer = match &ask.body {
-            None => agent.run(request.body(()).map_err(wrong)?),
-            Some(body) => agent.run(request.body(body.clone()).map_err(wrong)?),
-        };
-        answer.map_err(|error| explain(&error, at).within(about(ask)))
+    }
+
+    fn run<B: AsSendBody>(
+        &self,
+        ask: &Ask,
+        at: &Uri,
+        request: ureq::http::Result<Request<B>>,
+    ) -> Result<Response<Body>> {
+        let request = request.map_err(|error| wrong(ask, &error))?;
+        self.agent(at).run(request).map_err(|error| explain(&error, at).within(about(ask)))
     }
 
     fn agent(&self, uri: &Uri) -> &Agent {
@@ -114,6 +131,23 @@ impl Client {
         let through = proxy.and_then(|proxy| self.through.iter().find(|(text, _)| text == proxy));
         through.map_or(&self.direct, |(_, agent)| agent)
     }
+}
+
+fn request(ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<ureq::http::request::Builder> {
+    let mut request = Request::builder().method(ask.method.as_str()).uri(at.clone());
+    for (name, value) in &ask.headers {
+        request = request.header(header_name(name)?, header_value(value)?);
+    }
+    if let Some(authorization) = authorization {
+        let mut value = header_value(authorization)?;
+        value.set_sensitive(true);
+        request = request.header(AUTHORIZATION, value);
+    }
+    Ok(request)
+}
+
+fn wrong(ask: &Ask, error: &ureq::http::Error) -> Error {
+    Error::format(format!("{}: {error}", about(ask)))
 }
 
 /// What a failure to do it is said of; queries may hold signatures.
@@ -170,14 +204,27 @@ fn explain_tls(error: &rustls::Error, host: &str) -> Error {
     match error {
         rustls::Error::InvalidMessage(_) => Error::new(Kind::Plain, format!("{host} does not speak TLS")),
         rustls::Error::InvalidCertificate(why) => {
-            let mut why = why.to_string();
-            // webpki has no sentence for what `openssl req -x509` makes unless it is told otherwise: RFC 5280, 4.2.1.9.
-            if why.contains("CaUsedAsEndEntity") {
-                "it is one for signing others (CA:TRUE), a server's is needed".clone_into(&mut why);
-            }
+            let why = explain_certificate(error, why);
             Error::new(Kind::Certificate, format!("the certificate of {host} is not trusted: {why}"))
         }
         other => Error::new(Kind::Certificate, format!("{host}: {other}")),
+    }
+}
+
+fn explain_certificate(error: &rustls::Error, why: &CertificateError) -> String {
+    match why {
+        // webpki has no sentence for what `openssl req -x509` makes unless it is told otherwise: RFC 5280, 4.2.1.9.
+        _ if trust::is_authority(error) => {
+            "it is one for signing others (CA:TRUE), and not itself among those that are trusted here".to_owned()
+        }
+        CertificateError::UnknownIssuer => "nobody who is trusted here has signed it".to_owned(),
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "it has expired, or the clock is wrong".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "it is not valid yet, or the clock is wrong".to_owned()
+        }
+        _ => why.to_string(),
     }
 }
 

@@ -1,8 +1,10 @@
 //! A blob of a registry as a supply of bytes: first those of its spool, then those that arrive. A connection that breaks
 //! is made again, and the blob goes on where it was.
 
+use super::Network;
 use super::client::{Ask, Client, about, explain};
 use super::fetch::{self, asked_pause, is_busy};
+use super::patience::Patience;
 use super::spool::Spool;
 use crate::error::{Error, Kind, Result};
 use crate::stream::blob::Supply;
@@ -11,20 +13,18 @@ use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::sleep;
-use std::time::Duration;
 use ureq::http::header::{CONTENT_LENGTH, CONTENT_RANGE, HeaderName};
 use ureq::http::{Response, Uri};
 use ureq::{Body, BodyReader};
 
-/// Failures in a row without a byte in between, and in all.
-const MOST_IN_A_ROW: u32 = 5;
-const MOST_IN_ALL: u32 = 50;
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// What a token is got anew with when the old one has expired in the middle of a blob: the request that got it.
+/// What a token is got anew with when the old one has expired in the middle of a blob: the request that got it, and the way
+/// to whom it goes, which is often another host than the registry.
 #[derive(Debug, Deserialize)]
-#[serde(transparent)]
-pub struct Renewal(fetch::Order);
+#[serde(deny_unknown_fields)]
+pub struct Renewal {
+    network: Network,
+    ask: fetch::Order,
+}
 
 /// What all downloads of an image share.
 pub struct Session {
@@ -45,8 +45,9 @@ pub struct Download {
     size: u64,
     spool: Arc<Mutex<Spool>>,
     body: Option<BodyReader<'static>>,
-    in_a_row: u32,
-    in_all: u32,
+    patience: Patience,
+    /// Whether what arrives is kept.
+    keeps: bool,
     told: Box<dyn Fn(&str) + Send>,
 }
 
@@ -59,7 +60,12 @@ impl Download {
         spool: Arc<Mutex<Spool>>,
         told: Box<dyn Fn(&str) + Send>,
     ) -> Self {
-        Self { session, uri, size, spool, body: None, in_a_row: 0, in_all: 0, told }
+        Self { session, uri, size, spool, body: None, patience: Patience::default(), keeps: true, told }
+    }
+
+    /// The same, which keeps nothing of what arrives.
+    pub fn forgetful(self) -> Self {
+        Self { keeps: false, ..self }
     }
 
     fn receive(&mut self, room: &mut [u8], at: u64) -> Result<usize> {
@@ -86,7 +92,7 @@ impl Download {
             206 if at > 0 => self.check_range(&response, at).map(|()| 0),
             // The range was not asked for, or is not heeded: RFC 9110, 14.2.
             200 => Ok(at),
-            _ => Err(Error::new(Kind::Refused, format!("the registry answers {status}"))),
+            _ => Err(Error::new(Kind::Refused, format!("the registry answers {status}{}", meaning(status)))),
         };
         let skip = skip.map_err(|error| error.within(about(&ask)))?;
         if let Some(length) = number(&response, &CONTENT_LENGTH)
@@ -105,16 +111,10 @@ impl Download {
 
     fn authorized(&self, at: u64) -> Result<(Response<Body>, Ask)> {
         let headers = if at > 0 { vec![("Range".to_owned(), format!("bytes={at}-"))] } else { Vec::new() };
-        for last in [false, true] {
-            let (authorization, age) = self.session.authorization();
-            let method = "GET".to_owned();
-            let ask = Ask { method, uri: self.uri.clone(), headers: headers.clone(), authorization, body: None };
-            let response = self.session.client.ask(&ask)?;
-            if response.status().as_u16() != 401 || last || !self.session.renew(age)? {
-                return Ok((response, ask));
-            }
-        }
-        Err(Error::io("unreachable"))
+        let ask = Ask { method: "GET".to_owned(), uri: self.uri.clone(), headers, authorization: None, body: None };
+        let response =
+            self.session.authorized(|authorization| self.session.client.ask(&Ask { authorization, ..ask.clone() }))?;
+        Ok((response, ask))
     }
 
     /// RFC 9110, 14.4: `bytes FIRST-LAST/SIZE`.
@@ -141,24 +141,6 @@ impl Download {
             }
         }
     }
-
-    /// Whether it is tried again; sleeps until then.
-    fn patient(&mut self, error: &Error) -> bool {
-        self.body = None;
-        self.in_a_row += 1;
-        self.in_all += 1;
-        if error.kind != Kind::Network || self.in_a_row > MOST_IN_A_ROW || self.in_all > MOST_IN_ALL {
-            return false;
-        }
-        (self.told)(&error.message);
-        let mut left = FIRST_PAUSE * 2_u32.pow(self.in_a_row - 1);
-        while !left.is_zero() && !self.session.stop.load(Ordering::Relaxed) {
-            let step = left.min(Duration::from_millis(100));
-            sleep(step);
-            left -= step;
-        }
-        true
-    }
 }
 
 impl Supply for Download {
@@ -179,17 +161,19 @@ impl Supply for Download {
             }
             match self.receive(room, at) {
                 Ok(count) => {
-                    let mut spool = self.spool.lock().map_err(|_| Error::io("a thread ended early"))?;
-                    spool.append(room.get(..count).unwrap_or_default())?;
-                    drop(spool);
-                    self.in_a_row = 0;
+                    if self.keeps {
+                        let mut spool = self.spool.lock().map_err(|_| Error::io("a thread ended early"))?;
+                        spool.append(room.get(..count).unwrap_or_default())?;
+                    }
+                    self.patience.moved();
                     if at + count as u64 == self.size {
                         self.check_end()?;
                     }
                     return Ok(count);
                 }
                 Err(error) => {
-                    if !self.patient(&error) {
+                    self.body = None;
+                    if !self.patience.again(&error, &*self.told, &self.session.stop) {
                         return Err(error);
                     }
                 }
@@ -199,23 +183,50 @@ impl Supply for Download {
 }
 
 impl Session {
+    /// A session that nothing has stopped.
+    pub fn new(client: Arc<Client>, authorization: Option<String>, renewal: Option<Renewal>) -> Self {
+        Self { client, authorization: Mutex::new((authorization, 0)), renewal, stop: Arc::default() }
+    }
+
+    /// What `ask` gets for the authorization; asked once more where that has expired and there is a new one.
+    pub fn authorized(&self, ask: impl Fn(Option<String>) -> Result<Response<Body>>) -> Result<Response<Body>> {
+        let (authorization, age) = self.authorization();
+        let response = ask(authorization)?;
+        if response.status().as_u16() == 401 && self.renew(age)? {
+            return ask(self.authorization().0);
+        }
+        Ok(response)
+    }
+
     fn authorization(&self) -> (Option<String>, u32) {
         self.authorization.lock().map(|held| held.clone()).unwrap_or_default()
     }
 
     /// Gets a new token unless another thread has got one since `age`; says whether there is one now.
     fn renew(&self, age: u32) -> Result<bool> {
-        let Some(Renewal(order)) = &self.renewal else { return Ok(false) };
+        let Some(Renewal { network, ask }) = &self.renewal else { return Ok(false) };
         let mut held = self.authorization.lock().map_err(|_| Error::io("a thread ended early"))?;
         if held.1 != age {
             return Ok(true);
         }
-        let answer = fetch::run(&self.client, order)?;
+        let answer = if self.client.is_of(network) {
+            fetch::run(&self.client, ask)?
+        } else {
+            fetch::run(&Client::new(network)?, ask)?
+        };
         let fields: serde_json::Value = serde_json::from_str(&answer.text).unwrap_or_default();
         let token = ["token", "access_token"].iter().find_map(|key| fields.get(key)?.as_str());
         let Some(token) = token.filter(|_| answer.status == 200) else { return Ok(false) };
         *held = (Some(format!("Bearer {token}")), age + 1);
         Ok(true)
+    }
+}
+
+fn meaning(status: u16) -> &'static str {
+    match status {
+        401 | 403 => " (it does not give it to us)",
+        404 => " (it has not got it)",
+        _ => "",
     }
 }
 

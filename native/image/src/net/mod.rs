@@ -3,11 +3,20 @@
 pub mod client;
 mod download;
 pub mod fetch;
+pub mod gather;
 mod location;
+mod lock;
+mod origin;
+mod patience;
 mod proxy;
 pub mod pull;
+pub mod push;
 mod spool;
+mod tls;
+mod together;
 mod trust;
+mod upload;
+pub mod weigh;
 
 use serde::Deserialize;
 

@@ -4,8 +4,8 @@
 use crate::error::{Error, Result};
 use serde::Deserialize;
 use std::net::IpAddr;
-use ureq::Proxy;
 use ureq::http::Uri;
+use ureq::{Proxy, ProxyProtocol};
 
 /// What was found in the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -34,7 +34,11 @@ impl Proxies {
 /// The proxy as ureq wants it.
 pub fn parse(text: &str) -> Result<Proxy> {
     // The text may hold a password.
-    Proxy::new(text).map_err(|_| Error::format("the proxy variable holds no URL of an HTTP proxy"))
+    let proxy = Proxy::new(text).map_err(|_| Error::format("the proxy variable holds no URL of an HTTP proxy"))?;
+    if !matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https) {
+        return Err(Error::format("the proxy variable holds the URL of a proxy that is not asked by HTTP (SOCKS?)"));
+    }
+    Ok(proxy)
 }
 
 fn bare(host: &str) -> String {
@@ -58,7 +62,10 @@ fn matches(entry: &str, host: &str, port: u16) -> bool {
         return false;
     }
     let name = bare(name);
-    let name = name.strip_prefix('*').unwrap_or(&name);
+    if let (Ok(entry), Ok(host)) = (name.parse::<IpAddr>(), host.parse::<IpAddr>()) {
+        return entry == host;
+    }
+    let name = if name.starts_with("*.") { name.trim_start_matches('*') } else { &name };
     let (dotted, plain) = (name.strip_prefix('.'), !name.starts_with('.'));
     let domain = dotted.unwrap_or(name);
     if domain.is_empty() {
@@ -125,6 +132,22 @@ mod tests {
         assert!(proxied(".example.com", "https://example.com/"));
         assert!(!proxied("x, *.example.com", "https://a.example.com/"));
         assert!(!proxied("*", "https://example.com/"));
+    }
+
+    #[test]
+    fn an_address_is_one_address_however_it_is_written() {
+        assert!(!proxied("fd00:0::1", "https://[fd00::1]/"));
+        assert!(!proxied("[fd00::1]:5000", "https://[fd00::1]:5000/"));
+        assert!(proxied("[fd00::1]:5000", "https://[fd00::1]/"));
+        assert!(!proxied(" 192.0.2.1 ", "https://192.0.2.1/"));
+        assert!(proxied("*example.com", "https://example.com/"));
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_asked_is_not_passed_by() {
+        assert!(parse("socks5://proxy:1080").is_err());
+        assert!(parse("http://proxy:3128").is_ok());
+        assert!(parse("proxy:3128").is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::client::Client;
 use super::download::{Download, Renewal, Session};
 use super::location;
+use super::lock::Lock;
 use super::spool::Spool;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};
@@ -12,7 +13,8 @@ use crate::stage;
 use crate::unpack::layer::{self, How, Snapshotter, Unpacked};
 use rustix::fs::{AtFlags, CWD, statat};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, scope, sleep};
 use std::time::Duration;
@@ -58,6 +60,8 @@ pub struct Layer {
     pub dest: String,
     /// Where the blob's bytes are kept until then.
     pub spool: String,
+    /// What whoever unpacks the layer has locked, also from an archive.
+    pub lock: String,
 }
 
 /// The answer.
@@ -78,8 +82,7 @@ struct Outcome {
 /// Makes all layers appear. What failed leaves its spool where trying again makes sense, and nothing otherwise.
 pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Answer> {
     let Order { authorization, renewal, threads, layers, staging, limits, snapshotter } = order;
-    let stop = Arc::new(AtomicBool::new(false));
-    let session = Session { client, authorization: Mutex::new((authorization, 0)), renewal, stop };
+    let session = Session::new(client, authorization, renewal);
     let mut outcomes = vec![None; layers.len()];
     let mut left: Vec<(usize, &Layer)> = layers.iter().enumerate().collect();
     // The largest is started first, so that it is not the one that everybody waits for at the end.
@@ -87,7 +90,8 @@ pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Ans
     let how = How { limits: &limits, staging: staging.as_deref(), snapshotter };
     how.probe(layers.first().map_or("/", |layer| &layer.dest))?;
     let session = Arc::new(session);
-    let mut round = Round { session, how, reporter, left: Mutex::new(left), done: Mutex::default() };
+    let mut round =
+        Round { session, how, reporter, left: Mutex::new(left), done: Mutex::default(), waited: Mutex::default() };
     loop {
         round.work_all(threads)?;
         let done = std::mem::take(&mut *locked(&round.done)?);
@@ -109,21 +113,36 @@ pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Ans
     Ok(Answer { layers: outcomes.into_iter().flatten().collect() })
 }
 
-/// Layers that are whole, with the locks of their spools.
-type Finished = Vec<(usize, Unpacked, Arc<Mutex<Spool>>, u64)>;
+/// A layer that nobody else is at.
+struct Held {
+    spool: Arc<Mutex<Spool>>,
+    lock: Lock,
+    /// Bytes that were there from an earlier attempt.
+    resumed: u64,
+}
+
+impl Held {
+    fn remove_spool(self) {
+        if let Some(spool) = Arc::into_inner(self.spool).and_then(|spool| spool.into_inner().ok()) {
+            spool.remove();
+        }
+        self.lock.remove();
+    }
+}
+
+/// Layers that are whole, with their locks.
+type Finished = Vec<(usize, Unpacked, Held)>;
 
 fn publish(finished: Finished) -> Result<Vec<(usize, Outcome)>> {
     // What is not needed any more is not written to the disk.
-    for (_, _, spool, _) in &finished {
-        locked(spool)?.empty()?;
+    for (_, _, held) in &finished {
+        locked(&held.spool)?.empty()?;
     }
-    stage::sync(finished.iter().map(|(_, layer, _, _)| &layer.stage))?;
+    stage::sync(finished.iter().map(|(_, layer, _)| &layer.stage))?;
     let mut outcomes = Vec::new();
-    for (number, Unpacked { stage, .. }, spool, resumed) in finished {
-        outcomes.push((number, Outcome { existed: stage.publish()?, resumed }));
-        if let Some(spool) = Arc::into_inner(spool).and_then(|spool| spool.into_inner().ok()) {
-            spool.remove();
-        }
+    for (number, Unpacked { stage, .. }, held) in finished {
+        outcomes.push((number, Outcome { existed: stage.publish()?, resumed: held.resumed }));
+        held.remove_spool();
     }
     Ok(outcomes)
 }
@@ -144,6 +163,8 @@ struct Round<'a> {
     reporter: &'a Reporter,
     left: Mutex<Vec<(usize, &'a Layer)>>,
     done: Mutex<Done<'a>>,
+    /// Those of which it has been told that they are waited for.
+    waited: Mutex<HashSet<usize>>,
 }
 
 impl<'a> Round<'a> {
@@ -183,39 +204,50 @@ impl<'a> Round<'a> {
             locked(&self.done)?.there.push(there);
             return Ok(());
         }
-        let Some(spool) = Spool::lock(&layer.spool)? else {
-            self.reporter.note(number, "waiting", "another command fetches it");
-            locked(&self.done)?.busy.push((number, layer));
-            return Ok(());
+        let Some(lock) = Lock::take(&layer.lock)? else {
+            return self.leave(number, layer, "another command that is unpacking it");
         };
+        let Some(spool) = Spool::lock(&layer.spool)? else {
+            lock.remove();
+            return self.leave(number, layer, "another command that is fetching it");
+        };
+        let resumed = if spool.length() > layer.size { 0 } else { spool.length() };
+        let held = Held { spool: Arc::new(Mutex::new(spool)), lock, resumed };
         // Whoever had the lock may have finished it.
         if is_there(&layer.dest) {
-            spool.remove();
+            held.remove_spool();
             locked(&self.done)?.there.push(there);
             return Ok(());
         }
-        self.fetch(number, layer, spool)
+        self.fetch(number, layer, held)
     }
 
-    fn fetch(&self, number: usize, layer: &Layer, mut spool: Spool) -> Result<()> {
-        if spool.length() > layer.size {
-            spool.empty()?;
+    /// It is looked at again when ours are done.
+    fn leave(&self, number: usize, layer: &'a Layer, why: &str) -> Result<()> {
+        if locked(&self.waited)?.insert(number) {
+            self.reporter.note(number, "waiting", why);
         }
-        let resumed = spool.length();
-        let spool = Arc::new(Mutex::new(spool));
-        let mut unpacked = self.unpack(number, layer, &spool);
-        if resumed > 0 && unpacked.as_ref().is_err_and(|error| self.is_final(error)) {
+        locked(&self.done)?.busy.push((number, layer));
+        Ok(())
+    }
+
+    fn fetch(&self, number: usize, layer: &Layer, held: Held) -> Result<()> {
+        if held.resumed == 0 {
+            locked(&held.spool)?.empty()?;
+        }
+        let mut unpacked = self.unpack(number, layer, &held.spool);
+        if held.resumed > 0 && unpacked.as_ref().is_err_and(|error| self.is_final(error)) {
             // A power cut may have left a spool that is as long as it should be, and of zeros.
-            locked(&spool)?.empty()?;
-            unpacked = self.unpack(number, layer, &spool);
+            locked(&held.spool)?.empty()?;
+            unpacked = self.unpack(number, layer, &held.spool);
         }
         match unpacked {
-            Ok(unpacked) => locked(&self.done)?.finished.push((number, unpacked, spool, resumed)),
+            Ok(unpacked) => locked(&self.done)?.finished.push((number, unpacked, held)),
             Err(error) => {
-                if self.is_final(&error)
-                    && let Some(spool) = Arc::into_inner(spool).and_then(|spool| spool.into_inner().ok())
-                {
-                    spool.remove();
+                if self.is_final(&error) {
+                    held.remove_spool();
+                } else {
+                    held.lock.remove();
                 }
                 return Err(error);
             }

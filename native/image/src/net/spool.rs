@@ -1,37 +1,30 @@
 //! The bytes of a blob that have arrived, in a file named after its digest: whoever is killed goes on from there the next
 //! time, and whoever has the file locked is the only one that fetches the blob.
 
+use super::lock::Lock;
 use crate::error::{Context, Result};
-use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags, flock, fstat, ftruncate, open, statat, unlinkat};
-use rustix::io::Errno;
-use std::fs::File;
+use crate::source::archive;
+use rustix::fs::{fstat, ftruncate};
 use std::os::unix::fs::FileExt;
 
 /// A locked file of arrived bytes.
 pub struct Spool {
-    file: File,
-    path: String,
+    lock: Lock,
     length: u64,
 }
 
 impl Spool {
     /// Opens and locks the file, and makes it where there is none; nothing while somebody else has it.
     pub fn lock(path: &str) -> Result<Option<Self>> {
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        loop {
-            let opened = open(path, flags, Mode::RUSR | Mode::WUSR).doing(|| format!("Cannot open {path}"))?;
-            match flock(&opened, FlockOperation::NonBlockingLockExclusive) {
-                Err(Errno::WOULDBLOCK) => return Ok(None),
-                locked => locked.doing(|| format!("Cannot lock {path}"))?,
-            }
-            // Who had it before may have removed it, and another one may have made a new one.
-            let is = fstat(&opened).doing(|| format!("Cannot look at {path}"))?;
-            let named = statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW);
-            if named.is_ok_and(|named| named.st_ino == is.st_ino && named.st_dev == is.st_dev) {
-                let length = u64::try_from(is.st_size).unwrap_or(0);
-                return Ok(Some(Self { file: File::from(opened), path: path.to_owned(), length }));
-            }
-        }
+        let Some(lock) = Lock::take(path)? else { return Ok(None) };
+        let stat = fstat(&lock.file).doing(|| format!("Cannot look at {path}"))?;
+        Ok(Some(Self { lock, length: u64::try_from(stat.st_size).unwrap_or(0) }))
+    }
+
+    /// A file without a name in this directory.
+    pub fn unnamed(directory: &str) -> Result<Self> {
+        let lock = Lock { file: archive::unnamed(directory)?, path: format!("a file in {directory}") };
+        Ok(Self { lock, length: 0 })
     }
 
     /// How many bytes have arrived.
@@ -42,12 +35,14 @@ impl Spool {
     /// Some of them, from `at` on.
     pub fn read(&self, room: &mut [u8], at: u64) -> Result<usize> {
         let most = usize::try_from(self.length.saturating_sub(at)).unwrap_or(usize::MAX).min(room.len());
-        self.file.read_at(room.get_mut(..most).unwrap_or_default(), at).doing(|| format!("Cannot read {}", self.path))
+        let Lock { file, path } = &self.lock;
+        file.read_at(room.get_mut(..most).unwrap_or_default(), at).doing(|| format!("Cannot read {path}"))
     }
 
     /// Takes in what follows.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all_at(bytes, self.length).doing(|| format!("Cannot write {}", self.path))?;
+        let Lock { file, path } = &self.lock;
+        file.write_all_at(bytes, self.length).doing(|| format!("Cannot write {path}"))?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -55,12 +50,11 @@ impl Spool {
     /// Forgets all bytes; the lock stays.
     pub fn empty(&mut self) -> Result<()> {
         self.length = 0;
-        ftruncate(&self.file, 0).doing(|| format!("Cannot empty {}", self.path))
+        ftruncate(&self.lock.file, 0).doing(|| format!("Cannot empty {}", self.lock.path))
     }
 
     /// Removes the file, and with it the lock.
     pub fn remove(self) {
-        // What cannot be removed is swept.
-        let _ = unlinkat(CWD, &self.path, AtFlags::empty());
+        self.lock.remove();
     }
 }

@@ -2,50 +2,161 @@
 
 use super::{Identity, Network};
 use crate::error::{Context, Error, Kind, Result};
-use rustls::crypto::ring;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
-use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
 
 /// All of Mozilla's have 250 KB.
 const LONGEST_FILE: u64 = 8 << 20;
 
 /// The policy for every connection that is made: it is the same for registry, token service and redirects
 /// (CVE-2019-10214).
-pub fn policy(network: &Network) -> Result<TlsConfig> {
-    let mut roots = Vec::new();
-    if network.verify {
-        for path in &network.roots {
-            roots.extend(certificates(path)?);
+pub fn policy(network: &Network) -> Result<Arc<ClientConfig>> {
+    let provider = Arc::new(ring::default_provider());
+    let refused = |error: rustls::Error| Error::new(Kind::Certificate, format!("Cannot use TLS: {error}"));
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(refused)?;
+    let builder = builder.dangerous().with_custom_certificate_verifier(verifier(network, provider)?);
+    let config = match &network.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (chain, key) = prove(identity)?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                Error::new(Kind::Certificate, format!("Cannot use the certificate {}: {error}", identity.certificate))
+            })?
         }
+    };
+    Ok(Arc::new(config))
+}
+
+fn verifier(network: &Network, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
+    if !network.verify {
+        return Ok(Arc::new(Anybody(provider)));
     }
-    let builder = TlsConfig::builder()
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .disable_verification(!network.verify)
-        .client_cert(network.identity.as_ref().map(prove).transpose()?);
-    Ok(builder.build())
+    let mut trusted = Vec::new();
+    for path in &network.roots {
+        trusted.extend(certificates(path)?);
+    }
+    let mut roots = RootCertStore::empty();
+    // Old ones in a host's bundle may be of a form that nobody uses any more.
+    let (added, _) = roots.add_parsable_certificates(trusted.iter().cloned());
+    if added == 0 {
+        return Ok(Arc::new(Nobody(provider)));
+    }
+    let webpki = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+    let webpki = webpki.build().map_err(|error| Error::new(Kind::Certificate, format!("Cannot use TLS: {error}")))?;
+    Ok(Arc::new(Trusted { webpki, trusted }))
 }
 
-fn certificates(path: &str) -> Result<Vec<Certificate<'static>>> {
+/// As webpki has it, with one more case. A server may show the very certificate that the user trusts, and that is commonly
+/// one with CA:TRUE, as `openssl req -x509` makes it; Go accepts it (crypto/x509, `Certificate.Verify`: a leaf that is in
+/// the pool of roots is a chain). Whoever has its key could sign any other certificate for the same name, so nobody is
+/// trusted more for it.
+#[derive(Debug)]
+struct Trusted {
+    webpki: Arc<WebPkiServerVerifier>,
+    trusted: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Trusted {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+        let verdict = self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        // webpki has looked at the time before it says this, and at nothing else.
+        if !verdict.as_ref().is_err_and(is_authority) || !self.trusted.contains(end_entity) {
+            return verdict;
+        }
+        verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Signed {
+        self.webpki.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Signed {
+        self.webpki.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.webpki.supported_verify_schemes()
+    }
+}
+
+type Signed = std::result::Result<HandshakeSignatureValid, rustls::Error>;
+
+/// Whether the certificate is refused for being one that may sign others.
+pub fn is_authority(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(why)) = error else { return false };
+    matches!(why.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+}
+
+/// The user has said that the other side need not prove who it is.
+#[derive(Debug)]
+struct Anybody(Arc<CryptoProvider>);
+
+/// There is nobody here who could vouch for it.
+#[derive(Debug)]
+struct Nobody(Arc<CryptoProvider>);
+
+macro_rules! undecided {
+    ($name:ident, $verdict:expr) => {
+        impl ServerCertVerifier for $name {
+            fn verify_server_cert(
+                &self,
+                _: &CertificateDer<'_>,
+                _: &[CertificateDer<'_>],
+                _: &ServerName<'_>,
+                _: &[u8],
+                _: UnixTime,
+            ) -> std::result::Result<ServerCertVerified, rustls::Error> {
+                $verdict
+            }
+
+            fn verify_tls12_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Signed {
+                Ok(HandshakeSignatureValid::assertion())
+            }
+
+            fn verify_tls13_signature(&self, _: &[u8], _: &CertificateDer<'_>, _: &DigitallySignedStruct) -> Signed {
+                Ok(HandshakeSignatureValid::assertion())
+            }
+
+            fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+                self.0.signature_verification_algorithms.supported_schemes()
+            }
+        }
+    };
+}
+
+undecided!(Anybody, Ok(ServerCertVerified::assertion()));
+undecided!(Nobody, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)));
+
+fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
     let pem = read(path)?;
-    let items = parse_pem(&pem).filter_map(|item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
-        Ok(_) => None,
-        Err(error) => Some(Err(error)),
-    });
     let damaged = |error| Error::new(Kind::Certificate, format!("Cannot read certificates from {path}: {error}"));
-    items.collect::<std::result::Result<Vec<_>, _>>().map_err(damaged)
+    CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<_, _>>().map_err(damaged)
 }
 
-fn prove(identity: &Identity) -> Result<ClientCert> {
+fn prove(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
     let chain = certificates(&identity.certificate)?;
-    let pem = read(&identity.key)?;
-    let key = PrivateKey::from_pem(&pem).map_err(|error| {
+    let key = PrivateKeyDer::from_pem_slice(&read(&identity.key)?).map_err(|error| {
         Error::new(Kind::Certificate, format!("Cannot read the private key in {}: {error}", identity.key))
     })?;
-    Ok(ClientCert::new_with_certs(&chain, key))
+    Ok((chain, key))
 }
 
 fn read(path: &str) -> Result<Vec<u8>> {

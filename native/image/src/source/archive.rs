@@ -53,11 +53,16 @@ impl Archive {
     }
 }
 
+/// A file in a directory that nobody sees.
+pub fn unnamed(scratch: &str) -> Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = open(scratch, flags, Mode::RUSR | Mode::WUSR).doing(|| format!("Cannot create a file in {scratch}"))?;
+    Ok(File::from(file))
+}
+
 fn decompressed(file: File, scratch: &str) -> Result<File> {
     let size = file.metadata().doing(|| "Cannot look at it")?.len();
-    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-    let unnamed = open(scratch, flags, Mode::RUSR | Mode::WUSR);
-    let mut out = File::from(unnamed.doing(|| format!("Cannot create a file in {scratch}"))?);
+    let mut out = unnamed(scratch)?;
     let limits = Limits::default();
     let mut decoder = Decoder::new(Blob::new(Box::new(Extent { file: Arc::new(file), offset: 0, size }), None))?;
     let mut buffer = vec![0; 256 * 1024];

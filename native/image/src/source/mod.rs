@@ -1,6 +1,6 @@
 //! Where images come from: a directory in OCI image layout, or an archive of one.
 
-mod archive;
+pub mod archive;
 mod member;
 
 use crate::error::{Context, Error, Kind, Result};
@@ -25,6 +25,11 @@ pub enum Source {
     },
     /// A tar archive, compressed or not.
     Archive {
+        /// Its path.
+        path: String,
+    },
+    /// The same from a pipe, which can be read only once.
+    Stream {
         /// Its path.
         path: String,
     },
@@ -61,7 +66,31 @@ impl Library {
             Source::Archive { path } => {
                 self.archive(path, scratch).map_err(|error| error.within(format!("Cannot read image archive {path}")))
             }
+            Source::Stream { path } => self.stream(path, scratch),
         }
+    }
+
+    /// What has come is copied to an unnamed file, unless it comes from one with a name; it is there for later requests.
+    fn stream(&mut self, path: &str, scratch: Option<&str>) -> Result<Opened> {
+        if let Some((known, _, archive)) = &self.last
+            && known == path
+        {
+            return Ok(Opened::Archive(Arc::clone(archive)));
+        }
+        let mut file = File::open(path).doing(|| "Cannot open it")?;
+        let identity = identity(&file)?;
+        if !file.metadata().doing(|| "Cannot look at it")?.is_file() {
+            let scratch = scratch.ok_or_else(|| Error::io("it is a stream and no scratch directory was given"))?;
+            let mut copy = archive::unnamed(scratch)?;
+            let count = std::io::copy(&mut file, &mut copy).doing(|| format!("Cannot copy it to {scratch}"))?;
+            if count == 0 {
+                return Err(Error::format("it is empty"));
+            }
+            file = copy;
+        }
+        let archive = Arc::new(Archive::open(file, scratch)?);
+        self.last = Some((path.to_owned(), identity, Arc::clone(&archive)));
+        Ok(Opened::Archive(archive))
     }
 
     fn archive(&mut self, path: &str, scratch: Option<&str>) -> Result<Opened> {

@@ -29,6 +29,12 @@ pub trait Input {
         }
         Ok(())
     }
+
+    /// Tells that the next `size` bytes are the content of the file `path` of the layer, where they are found again. Gives the
+    /// number of the file, if this input remembers it.
+    fn refer(&mut self, _path: &[u8], _size: u64) -> Option<u64> {
+        None
+    }
 }
 
 /// The error for a stream that ends too early.
@@ -43,6 +49,10 @@ impl<I: Input> Input for &mut I {
 
     fn consume(&mut self, count: usize) {
         (**self).consume(count);
+    }
+
+    fn refer(&mut self, path: &[u8], size: u64) -> Option<u64> {
+        (**self).refer(path, size)
     }
 }
 

@@ -92,6 +92,11 @@ impl<I: Input> Reader<I> {
         self.body = self.body.saturating_sub(count as u64);
     }
 
+    /// Tells the input that all data of this entry will be in the file `path` of the layer: see [`Input::refer`].
+    pub fn refer(&mut self, path: &[u8]) -> Option<u64> {
+        self.input.refer(path, self.body)
+    }
+
     fn skip_body(&mut self) -> Result<()> {
         let rest = self.body.checked_add(self.padding).ok_or_else(truncated)?;
         self.input.skip(rest)?;

@@ -4,9 +4,11 @@ use super::ground::{Found, Ground};
 use crate::attributes::{Attributes, Maker, OPAQUE, USER_OPAQUE};
 use crate::beneath::open_dir;
 use crate::error::{Context, Result};
-use crate::fingerprint::Contents;
+use crate::fingerprint::walk::walk;
+use crate::fingerprint::{Contents, entry};
 use crate::limits::Limits;
 use crate::name::show;
+use crate::pack::kept::Keeper;
 use crate::remove;
 use crate::stream::Input;
 use crate::tar::{Entry, Kind, Reader};
@@ -15,7 +17,7 @@ use rustix::fs::{
     statat, symlinkat, unlinkat,
 };
 use rustix::io::{self, Errno};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// A directory, and what became known of the files in it.
 pub struct Disk {
@@ -23,12 +25,35 @@ pub struct Disk {
     maker: Maker,
     /// What is in its files.
     pub contents: Contents,
+    /// What was in those that it has removed.
+    pub keeper: Keeper,
 }
 
 impl Disk {
     /// The empty directory `root`.
-    pub fn new(root: OwnedFd) -> Self {
-        Self { root, maker: Maker::of_this_process(), contents: Contents::default() }
+    pub fn new(root: OwnedFd, keeper: Keeper) -> Self {
+        Self { root, maker: Maker::of_this_process(), contents: Contents::default(), keeper }
+    }
+
+    /// Keeps the content of all files that go with `name`: the archive cannot be put together again without it.
+    fn keep(&mut self, dir: &OwnedFd, name: &[u8]) -> Result<()> {
+        let Self { contents, keeper, .. } = self;
+        let mut keep = |inode: u64, dir: BorrowedFd<'_>, name: &[u8]| match contents.take_number(inode) {
+            Some(number) => keeper.keep(number, dir, name),
+            None => Ok(()),
+        };
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot look at the earlier entry")?;
+        match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile => keep(stat.st_ino, dir.as_fd(), name),
+            FileType::Directory => {
+                let dir = open_dir(dir, name).doing(|| "Cannot open the earlier entry")?;
+                walk(&dir, &mut |found| match found.kind()? {
+                    entry::Kind::File => keep(found.stat()?.st_ino, found.dir, found.name),
+                    _ => Ok(()),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -93,12 +118,12 @@ impl Ground for Disk {
 
     fn fill<I: Input>(
         &mut self,
-        file: OwnedFd,
+        (file, path): (OwnedFd, &[u8]),
         (entry, attributes): (&Entry, &Attributes),
         data: &mut Reader<I>,
         limits: &Limits,
     ) -> Result<()> {
-        let content = super::write::data(&file, entry, data, limits)?;
+        let content = super::write::data((&file, path), entry, data, limits)?;
         attributes.set(file.as_fd(), Some(self.maker), Some(entry.mode & 0o777))?;
         self.contents.note(file.as_fd(), content, !entry.xattrs.is_empty())
     }
@@ -120,6 +145,7 @@ impl Ground for Disk {
 
     fn remove(&mut self, dir: &OwnedFd, name: &[u8]) -> Result<()> {
         self.contents.note_removal();
+        self.keep(dir, name)?;
         match unlinkat(dir, name, AtFlags::empty()) {
             Err(Errno::ISDIR) => remove::tree(dir, name),
             removed => removed.doing(|| "Cannot remove the earlier entry"),

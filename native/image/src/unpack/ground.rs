@@ -48,10 +48,10 @@ pub trait Ground {
     /// One name more for what is no directory.
     fn make_name(&mut self, from: (&Self::Dir, &[u8]), dir: &Self::Dir, name: &[u8]) -> io::Result<()>;
 
-    /// Gives a new file its data and attributes.
+    /// Gives a new file, which is at a path, its data and attributes.
     fn fill<I: Input>(
         &mut self,
-        file: Self::File,
+        file: (Self::File, &[u8]),
         entry: (&Entry, &Attributes),
         data: &mut Reader<I>,
         limits: &Limits,

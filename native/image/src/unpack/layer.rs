@@ -9,12 +9,17 @@ use crate::error::{Context, Error, Result};
 use crate::fingerprint;
 use crate::limits::Limits;
 use crate::name::show;
+use crate::pack::kept::Keeper;
+use crate::pack::recorder::Recorder;
+use crate::pack::{KEPT, RECIPE};
 use crate::remove::split_absolute;
 use crate::stage::{Stage, write_file};
+use crate::stream::Input;
 use crate::stream::blob::Supply;
 use crate::stream::pipeline::{Job, Stream, Sums, run};
 use crate::tar::Reader;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
 
 /// A layer as a request names it.
@@ -44,8 +49,13 @@ pub struct Record {
     pub digest: String,
     /// The size of the blob.
     pub size: u64,
+    /// The size of the archive.
+    pub archive_size: u64,
     /// The form in which the layer is kept.
     pub snapshotter: Snapshotter,
+    /// What lies beside `fs` so that the archive can be made again, with the BLAKE3 of each: see [`crate::pack`].
+    #[serde(default)]
+    pub beside: BTreeMap<String, String>,
 }
 
 /// What follows from the archive of a layer.
@@ -130,19 +140,30 @@ pub fn unpack(
     let job = Job { digest, size: order.size, diff_id, keep: None, plain: false, limits: how.limits, progress, stop };
     let record = match snapshotter {
         Snapshotter::Overlayfs => {
-            let ground = Disk::new(stage.directory("fs")?);
-            let Grown { ground, body, sums } = grow(&job, supply, ground)?;
-            let record = Record { body, digest: sums.digest.to_string(), size, snapshotter };
+            let ground = Disk::new(stage.directory("fs")?, Keeper::new(stage.dir())?);
+            let (grown, recorded) = grow(&job, supply, ground, |tree, stream| {
+                let mut recorder = Recorder::new(stream, stage.dir())?;
+                apply_all(tree, &mut recorder)?;
+                recorder.finish()
+            })?;
+            let Grown { ground, body, sums } = grown;
+            let kept = ground.keeper.finish().map(|sum| (KEPT.to_owned(), sum));
+            let beside = [(RECIPE.to_owned(), recorded.sum)].into_iter().chain(kept).collect();
+            let digest = sums.digest.to_string();
+            let record = Record { body, digest, size, archive_size: recorded.length, snapshotter, beside };
             fingerprint::write(stage.dir(), &record.json()?, &ground.contents)?;
             record
         }
         Snapshotter::Erofs => {
             let archive = stage.file(ARCHIVE)?;
             let job = Job { keep: Some(&archive), ..job };
-            let Grown { ground, body, sums } = grow(&job, supply, Index::new(stage.file(INDEX)?))?;
-            let length = archive.metadata().doing(|| "Cannot look at the archive")?.len();
-            erofs::write(&ground, length, sums.diff_id.hex())?;
-            let record = Record { body, digest: sums.digest.to_string(), size, snapshotter };
+            let (grown, ()) =
+                grow(&job, supply, Index::new(stage.file(INDEX)?), |tree, stream| apply_all(tree, stream))?;
+            let Grown { ground, body, sums } = grown;
+            let archive_size = archive.metadata().doing(|| "Cannot look at the archive")?.len();
+            erofs::write(&ground, archive_size, sums.diff_id.hex())?;
+            let (digest, beside) = (sums.digest.to_string(), BTreeMap::new());
+            let record = Record { body, digest, size, archive_size, snapshotter, beside };
             write_file(stage.dir(), fingerprint::RECORD, &record.json()?)?;
             record
         }
@@ -160,12 +181,17 @@ pub struct Grown<G> {
     pub sums: Sums,
 }
 
-/// Reads the archive to its end and does what it says.
-pub fn grow<G: Ground>(job: &Job, supply: Box<dyn Supply>, ground: G) -> Result<Grown<G>> {
+/// Reads the archive to its end; `read` does what its entries say.
+pub fn grow<G: Ground, T>(
+    job: &Job,
+    supply: Box<dyn Supply>,
+    ground: G,
+    read: impl FnOnce(&mut Tree<G>, &mut Stream) -> Result<T>,
+) -> Result<(Grown<G>, T)> {
     let mut tree = Tree::new(ground, job.limits);
-    let (counts, sums) = run(job, supply, |stream| {
-        apply_all(&mut tree, stream)?;
-        tree.finish()
+    let ((counts, more), sums) = run(job, supply, |stream| {
+        let more = read(&mut tree, stream)?;
+        Ok((tree.finish()?, more))
     })?;
     let body = Body {
         diff_id: sums.diff_id.to_string(),
@@ -174,10 +200,11 @@ pub fn grow<G: Ground>(job: &Job, supply: Box<dyn Supply>, ground: G) -> Result<
         implied: tree.dirs.implied().map(Path::of).collect(),
         opaque_root: counts.opaque_root,
     };
-    Ok(Grown { ground: tree.ground, body, sums })
+    Ok((Grown { ground: tree.ground, body, sums }, more))
 }
 
-fn apply_all<G: Ground>(tree: &mut Tree<G>, stream: &mut Stream) -> Result<()> {
+/// Does what all entries say.
+pub fn apply_all<G: Ground>(tree: &mut Tree<G>, stream: impl Input) -> Result<()> {
     let mut reader = Reader::new(stream);
     while let Some(entry) = reader.next_entry()? {
         let applied = tree.apply(&entry, &mut reader);

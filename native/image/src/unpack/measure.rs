@@ -3,6 +3,7 @@
 use crate::error::{Context, Result};
 use crate::limits::Limits;
 use crate::source::Opened;
+use crate::stream::blob::Supply;
 use crate::stream::pipeline::{Job, run as stream};
 use crate::tar::{Kind, Reader};
 use crate::unpack::layer::Snapshotter;
@@ -32,40 +33,44 @@ pub fn run(source: &Opened, members: &[String], path: &str, snapshotter: Snapsho
     let room = statvfs(path).doing(|| format!("Cannot look at the file system of {path}"))?;
     let free_files = (room.f_files > 0).then_some(room.f_favail);
     let mut answer = Answer { free: room.f_bavail * room.f_frsize, free_files, ..Answer::default() };
-    let (limits, stop) = (Limits::default(), AtomicBool::new(false));
     let block = room.f_frsize.max(1);
     for member in members {
-        let extent = source.member(member)?;
-        let progress = |_| ();
-        let job = Job {
-            digest: None,
-            size: None,
-            diff_id: None,
-            keep: None,
-            plain: false,
-            limits: &limits,
-            progress: &progress,
-            stop: &stop,
-        };
-        let mut own = (0, 0);
-        let (length, _) = stream(&job, Box::new(extent), |bytes| {
-            let mut reader = Reader::new(bytes);
-            while let Some(entry) = reader.next_entry()? {
-                own.0 += match entry.kind {
-                    Kind::File => entry.size.div_ceil(block) * block,
-                    Kind::Directory => block,
-                    _ => 0,
-                };
-                own.1 += u64::from(entry.kind != Kind::HardLink);
-            }
-            Ok(reader.position())
-        })?;
-        let (bytes, files) = match snapshotter {
-            Snapshotter::Overlayfs => own,
-            Snapshotter::Erofs => (length, FILES_OF_INDEX),
-        };
+        let supply = Box::new(source.member(member)?);
+        let (bytes, files) = weigh(supply, block, snapshotter, &AtomicBool::new(false))?;
         answer.bytes += bytes;
         answer.files += files;
     }
     Ok(answer)
+}
+
+/// Bytes of the disk that the layer takes, by and large, and files in it.
+pub fn weigh(supply: Box<dyn Supply>, block: u64, snapshotter: Snapshotter, stop: &AtomicBool) -> Result<(u64, u64)> {
+    let (limits, progress) = (Limits::default(), |_| ());
+    let job = Job {
+        digest: None,
+        size: None,
+        diff_id: None,
+        keep: None,
+        plain: false,
+        limits: &limits,
+        progress: &progress,
+        stop,
+    };
+    let (mut bytes, mut files) = (0, 0);
+    let (length, _) = stream(&job, supply, |stream| {
+        let mut reader = Reader::new(stream);
+        while let Some(entry) = reader.next_entry()? {
+            bytes += match entry.kind {
+                Kind::File => entry.size.div_ceil(block) * block,
+                Kind::Directory => block,
+                _ => 0,
+            };
+            files += u64::from(entry.kind != Kind::HardLink);
+        }
+        Ok(reader.position())
+    })?;
+    Ok(match snapshotter {
+        Snapshotter::Overlayfs => (bytes, files),
+        Snapshotter::Erofs => (length, FILES_OF_INDEX),
+    })
 }

@@ -99,7 +99,8 @@ impl<'a, G: Ground> Tree<'a, G> {
             Kind::HardLink => self.put_hard_link(place, name, &entry.link),
             Kind::File => {
                 let file = self.fresh(place, name, |ground, dir, name| ground.make_file(dir, name, entry))?;
-                self.ground.fill(file, (entry, &attributes), data, self.limits)?;
+                let path = join(&place.path, name);
+                self.ground.fill((file, &path), (entry, &attributes), data, self.limits)?;
                 self.counts.bytes += entry.size;
                 Ok(())
             }

@@ -1,8 +1,9 @@
 //! The data of a file.
 
 use crate::error::{Context, Error, Result};
+use crate::fingerprint::Content;
 use crate::fingerprint::entry::Kind;
-use crate::fingerprint::walk::{Sum, hash_sparse};
+use crate::fingerprint::walk::hash_sparse;
 use crate::limits::Limits;
 use crate::stream::Input;
 use crate::tar::{Entry, Reader, Sparse};
@@ -11,18 +12,25 @@ use rustix::fs::ftruncate;
 use rustix::io::{Errno, pwrite, write};
 use std::os::fd::{AsFd, OwnedFd};
 
-/// Writes the data of `entry` into the new file; returns what the list of files is to know of them.
-pub fn data<I: Input>(file: &OwnedFd, entry: &Entry, data: &mut Reader<I>, limits: &Limits) -> Result<(Kind, Sum)> {
+/// Writes the data of `entry` into the new file, which is at `path`; returns what is to be known of them.
+pub fn data<I: Input>(
+    (file, path): (&OwnedFd, &[u8]),
+    entry: &Entry,
+    data: &mut Reader<I>,
+    limits: &Limits,
+) -> Result<Content> {
     if let Some(sparse) = &entry.sparse {
+        // These data are in the recipe itself: there are few such files, and where their holes are is not kept elsewhere.
         pieces(file, sparse, data, limits)?;
         let sum = hash_sparse(file.as_fd(), sparse.size).doing(|| "Cannot read what was written")?;
-        return Ok((Kind::Sparse, sum));
+        return Ok(Content { kind: Kind::Sparse, sum, number: None });
     }
+    let number = data.refer(path);
     let mut hasher = Hasher::new();
     loop {
         let bytes = data.body()?;
         if bytes.is_empty() {
-            return Ok((Kind::File, hasher.finalize().into()));
+            return Ok(Content { kind: Kind::File, sum: hasher.finalize().into(), number });
         }
         let count = retried(|| write(file, bytes)).doing(|| "Cannot write")?;
         hasher.update(bytes.get(..count).unwrap_or_default());

@@ -1,0 +1,98 @@
+/** `image load` as docker's: from a file or from standard input, silent or telling how far it is. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { sha256 } from "../../scripts/fixtures.ts";
+import { test, type Box } from "../support/box.ts";
+import { filesLayer, Store } from "./images.ts";
+
+const TSRUN = new URL("../../build/tsrun", import.meta.url).pathname;
+
+/** What a shell does with $TSRUN, $STORE and $ARCHIVE. */
+function shell(store: Store, archive: string, script: string): { status: number | null; out: string; said: string } {
+  const env = { ...process.env, TSRUN, STORE: store.path, ARCHIVE: archive };
+  const { status, stdout, stderr } = spawnSync("sh", ["-c", script], { env, encoding: "utf8", timeout: 60_000 });
+  return { status, out: stdout, said: stderr };
+}
+
+async function archiveIn(box: Box): Promise<{ store: Store; archive: string; blob: Buffer; diffId: string }> {
+  const store = new Store(box);
+  const layer = await filesLayer({ noise: "x".repeat(100_000) });
+  const archive = await store.archive("a.tar", { layers: [layer], name: "one:1" });
+  return { store, archive, blob: layer.blob, diffId: sha256(layer.tar) };
+}
+
+test("an archive is loaded from -i, from a redirected file, and from a pipe, compressed or not", [], async (box) => {
+  const { store, archive, diffId } = await archiveIn(box);
+  const ways = [
+    '"$TSRUN" --store "$STORE" image load -i "$ARCHIVE"',
+    '"$TSRUN" --store "$STORE" image load --input="$ARCHIVE"',
+    '"$TSRUN" --store "$STORE" image load <"$ARCHIVE"',
+    'cat "$ARCHIVE" | "$TSRUN" --store "$STORE" image load',
+    'gzip -c "$ARCHIVE" | "$TSRUN" --store "$STORE" image load',
+  ];
+  for (const way of ways) {
+    const { status, out, said } = shell(store, archive, way);
+    assert.deepEqual([status, out, said], [0, "one:1\n", ""], way);
+    assert.deepEqual(store.names("layers"), [diffId.slice(7)]);
+    store.prints("image", "rm", "one:1");
+    assert.deepEqual([store.names("layers"), store.names("tasks")], [[], []]);
+  }
+  assert.ok(existsSync(archive));
+});
+
+test("what is no archive on standard input is refused in one line", [], async (box) => {
+  const { store, archive } = await archiveIn(box);
+  const refused = (script: string): string => {
+    const { status, said } = shell(store, archive, script);
+    assert.equal(status, 1, said);
+    assert.equal(said.trim().split("\n").length, 1, said);
+    return said;
+  };
+  const load = '"$TSRUN" --store "$STORE" image load';
+  assert.match(refused(`: | ${load}`), /cannot load standard input: .*it is empty/);
+  assert.match(refused(`head -c 5000 "$ARCHIVE" | ${load}`), /cannot load standard input: /);
+  assert.match(refused(`echo hello | ${load}`), /cannot load standard input: /);
+  assert.match(refused(`${load} -i a.tar a.tar`), /SOURCE and --input exclude each other/);
+  assert.match(refused(`${load} --progress fast -i "$ARCHIVE"`), /--progress must be auto, plain or json/);
+  assert.deepEqual(store.names("layers"), []);
+});
+
+test("--progress plain tells of each layer, and -q keeps quiet", [], async (box) => {
+  const { store, archive, blob } = await archiveIn(box);
+  const short = sha256(blob).slice(7, 19);
+  const first = store.tsrun(["image", "load", "--progress", "plain", archive]);
+  assert.equal(first.stdout, "one:1\n");
+  assert.match(
+    first.stderr,
+    new RegExp(`^docker.io/library/one:1 is sha256:.*: 1 layers to load, .*\n${short}: .* loaded\n$`),
+  );
+  const second = store.tsrun(["image", "load", "--progress", "plain", archive]);
+  assert.match(second.stderr, /: 0 layers to load, 0B; 1 are here already\n$/);
+  const quiet = store.tsrun(["image", "load", "-q", "--progress", "plain", archive]);
+  assert.deepEqual([quiet.stdout, quiet.stderr], ["one:1\n", ""]);
+});
+
+test("--progress json tells what is found, how far each layer is, and the end", [], async (box) => {
+  const { store, archive, blob } = await archiveIn(box);
+  const { stdout, stderr } = store.tsrun(["image", "load", "--progress", "json", archive]);
+  const events = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const [digest, size] = [sha256(blob), blob.length];
+  assert.deepEqual(
+    { ...events[0], digest: undefined },
+    {
+      event: "found",
+      name: "docker.io/library/one:1",
+      digest: undefined,
+      layers: [{ digest, size, exists: false }],
+    },
+  );
+  assert.deepEqual(
+    events.findLast(({ event }) => event === "progress"),
+    { event: "progress", layer: digest, bytes: size, total: size },
+  );
+  assert.deepEqual([events.at(-1), stderr], [{ event: "done" }, ""]);
+});

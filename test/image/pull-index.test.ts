@@ -1,0 +1,98 @@
+/** Images for several machines under one name, and names that move. */
+import assert from "node:assert/strict";
+import { ARCHITECTURE } from "../../scripts/fixtures.ts";
+import { test } from "../support/box.ts";
+import { FakeRegistry, pull, type Descriptor } from "./fake-registry.ts";
+import { BASE, filesLayer, Store } from "./images.ts";
+
+const OTHER = { os: "linux", architecture: ARCHITECTURE === "arm64" ? "s390x" : "arm64" };
+const OTHER_NAME = `linux/${OTHER.architecture}`;
+
+/** An index of an image for this machine and one for another. */
+async function twoMachines(registry: FakeRegistry, tag: string): Promise<{ index: string; here: Descriptor }> {
+  const here = registry.add("here", [await BASE, await filesLayer({ for: "this" })]);
+  const there = registry.add("there", [await BASE, await filesLayer({ for: "another" })], (manifest) => {
+    const { config } = manifest as { config: { digest: string; size: number } };
+    const text = JSON.parse(String(registry.blobs.get(config.digest))) as object;
+    const blob = Buffer.from(JSON.stringify({ ...text, ...OTHER }));
+    const digest = registry.addBlob(blob);
+    Object.assign(config, { digest, size: blob.length });
+  });
+  const { digest } = registry.addIndex(tag, [here, { ...there, platform: OTHER }]);
+  return { index: digest, here };
+}
+
+interface Inspected {
+  readonly Id: string;
+  readonly Architecture: string;
+  readonly RepoTags: string[];
+  readonly RepoDigests: string[];
+}
+
+function inspect(store: Store, ...args: string[]): Inspected {
+  const [only] = JSON.parse(store.prints("image", "inspect", ...args)) as Inspected[];
+  assert.ok(only);
+  return only;
+}
+
+test("the digest of an image is what its name leads to, and it is found by that", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  const { index, here } = await twoMachines(registry, "1");
+  const repository = `${registry.host}/x`;
+  await pull(store, ["-q", `${repository}:1`]);
+  const image = inspect(store, `${repository}:1`);
+  assert.deepEqual([image.RepoTags, image.RepoDigests], [[`${repository}:1`], [`${repository}@${index}`]]);
+  assert.equal(inspect(store, `${repository}@${index}`).Id, image.Id);
+  assert.equal(inspect(store, `${repository}@${here.digest}`).Id, image.Id);
+  assert.match(store.prints("image", "ls", "--digests"), new RegExp(`DIGEST.*\\n.* 1 +${index} `));
+  assert.ok(store.names("blobs/sha256").includes(index.slice(7)), "the index is kept");
+  await pull(store, ["-q", `${repository}@${index}`]);
+  assert.deepEqual(inspect(store, `${repository}@${index}`).RepoTags, [`${repository}:1`], "a digest is no tag");
+  assert.match(store.prints("image", "check"), / 0 faults\n$/);
+});
+
+test("images for all machines are under one name, and each is reached", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  const { index } = await twoMachines(registry, "1");
+  const name = `${registry.host}/x:1`;
+  const { stdout, status, stderr } = await pull(store, ["-q", "--all-platforms", name]);
+  assert.deepEqual([status, stdout, stderr], [0, `${name}\n`, ""]);
+  assert.equal(inspect(store, name).Architecture, ARCHITECTURE);
+  const other = inspect(store, "--platform", OTHER_NAME, name);
+  assert.deepEqual([other.Architecture, other.RepoDigests], [OTHER.architecture, [`${registry.host}/x@${index}`]]);
+  const run = (...flags: string[]): string =>
+    store.prints("run", "--image", name, "--pull", "never", ...flags, box.id(), "--", "cat", "/for");
+  assert.equal(run(), "this");
+  assert.equal(run("--platform", OTHER_NAME), "another");
+  assert.match(store.refuses("run", "--image", name, "--platform", "linux/mips", box.id()), /asks for linux\/mips/);
+  assert.match(store.prints("image", "ls"), new RegExp(`PLATFORM.*\\n(.*\\n)*.* 1 +${OTHER_NAME} `));
+  store.prints("image", "prune");
+  assert.equal(run("--platform", OTHER_NAME), "another");
+  store.prints("image", "tag", name, "mine");
+  assert.equal(inspect(store, "--platform", OTHER_NAME, "mine").Id, other.Id);
+  assert.match(store.prints("image", "check"), / 0 faults\n$/);
+  store.prints("image", "rm", name, "mine");
+  assert.deepEqual([store.names("refs"), store.names("layers"), store.names("blobs/sha256")], [[], [], []]);
+});
+
+test("a name that has not moved is up to date; one that has leaves the old image without a name", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  const name = `${registry.host}/x:1`;
+  const { digest } = registry.add("1", [await filesLayer({ which: "one" })]);
+  await pull(store, ["-q", name]);
+  const { Id: first } = inspect(store, name);
+  const again = await pull(store, ["--progress", "plain", name]);
+  assert.deepEqual([again.stdout, again.stderr], [`${name}\n`, `${name} is ${digest}: up to date\n`]);
+  assert.match((await pull(store, ["--progress", "json", name])).stdout, /\{"event":"done","upToDate":true\}\n$/);
+  registry.add("1", [await filesLayer({ which: "two" })]);
+  assert.match((await pull(store, ["--progress", "plain", name])).stderr, /1 layers to pull/);
+  assert.notEqual(inspect(store, name).Id, first);
+  const old = inspect(store, first);
+  assert.deepEqual([old.Id, old.RepoTags, old.RepoDigests], [first, [], []]);
+  store.prints("image", "prune");
+  assert.match(store.refuses("image", "inspect", first), /is not in the store/);
+  assert.equal(store.names("layers").length, 1);
+});
