@@ -64,6 +64,7 @@ function begin({ sys, args, env }: Pick<Context, "sys" | "args" | "env">, teller
       words.filter((word) => word !== "--help" && word !== "-h"),
     );
   teller.command = found.command;
+  teller.fromImage = isFromImage(found);
   return dispatch({ sys, globals, log: teller.log, args, env }, teller, found);
 }
 
@@ -74,7 +75,6 @@ function dispatch(context: Context, teller: Teller, { command, args }: Found): n
     parseArguments(args, { flags: [...command.flags, HELP], greedy: command.greedy === true }),
   );
   if (isSet(parsed, "help")) return help(sys, command.name.split(" "));
-  teller.fromImage = command.apart !== undefined && option(parsed, command.apart) !== undefined;
   const problem = countProblem(command, parsed);
   if (problem !== undefined)
     throw new Usage(`${context.args[0] ?? "tsrun"}: "${command.name}" requires ${problem}`, { heading: "." });
@@ -88,6 +88,13 @@ function dispatch(context: Context, teller: Teller, { command, args }: Found): n
   }
   if (command.module === "commands-help") return help(sys, parsed.operands);
   return sys.load(command.module).run(context, parsed);
+}
+
+/** Whether a container is to be made from an image: known before the options are, whose mistakes have docker's exit code then. */
+function isFromImage({ command: { apart }, args }: Found): boolean {
+  const end = args.indexOf("--");
+  const own = end < 0 ? args : args.slice(0, end);
+  return apart !== undefined && own.some((arg) => ["-", "--"].some((dashes) => arg.split("=")[0] === dashes + apart));
 }
 
 /** What follows "--" is operands too, unless the command keeps it apart. */
@@ -130,7 +137,7 @@ function fail(sys: Sys, { log, command, fromImage }: Teller, error: unknown): nu
   log.fatal(`${messageOf(error)}${hint}`, error);
   if (isDefect(error)) log.details(error.stack ?? "");
   if (error instanceof UnknownCommand) return 3;
-  if (error instanceof Usage) return 1;
+  if (error instanceof Usage) return fromImage ? 125 : 1;
   return fromImage ? dockerCode(messageOf(error)) : (command?.failure ?? 1);
 }
 

@@ -22,10 +22,15 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
     throw new Failure("cp between containers is not supported: copy to the host first");
   using held = openContainer(sys, globals.root, id);
   // What belongs to whoever copies: to root of the container, or to the caller, as with docker.
-  const owner = to.id === undefined ? ([sys.geteuid(), sys.getegid()] as const) : ownerInside(specOf(sys, held));
+  const spec = specOf(sys, held);
+  const inside = ownerInside(spec);
+  const owner = to.id === undefined ? ([sys.geteuid(), sys.getegid()] as const) : inside;
+  if (isSet(parsed, "archive") && spec.userNamespace !== undefined)
+    throw new Failure(`--archive cannot keep owners: container ${id} has a user namespace, where they are other ones`);
   const host = hostPath(sys, to.id === undefined ? to.path : from.path);
   using root = openContainerRoot(sys, held);
-  using worker = new Worker(sys, env, [root]);
+  // Through an idmapped mount only ids of the map can make files.
+  using worker = new Worker(sys, env, [root], spec.userNamespace === undefined ? undefined : inside);
   const end = (side: Side): { root: string; path: string } =>
     side.id === undefined
       ? { root: "/", path: host }

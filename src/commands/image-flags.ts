@@ -115,7 +115,7 @@ export const IMAGE_FLAGS: readonly Flag[] = [
   { name: "ipc", value: "NAMESPACE", help: "private (default), shareable, none, host or ns:PATH" },
   { name: "uts", value: "NAMESPACE", help: "private (default), host, container:ID or ns:PATH" },
   { name: "cgroupns", value: "NAMESPACE", help: "private (default), host, container:ID or ns:PATH" },
-  { name: "userns", value: "NAMESPACE", help: "host (default): others are not supported yet" },
+  { name: "userns", value: "NAMESPACE", help: "host (default) or auto[:OPTIONS]: ids of its own" },
   { name: "hostname", value: "NAME", help: "its hostname (default: the first 12 characters of the id)" },
   { name: "domainname", value: "NAME", help: "its NIS domain name" },
   { name: "add-host", value: "NAME:ADDRESS", help: "add a line to /etc/hosts" },

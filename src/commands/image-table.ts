@@ -93,6 +93,17 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     module: "commands-image-referrers",
   },
   {
+    name: "image save",
+    summary: "write images to an archive or a directory",
+    operands: "IMAGE...",
+    flags: [
+      { name: "output", short: "o", value: "FILE", help: "where to (default: standard output)" },
+      { name: "format", value: "FORMAT", help: "docker-archive, oci-archive or oci-dir (default: docker-archive)" },
+      { name: "compression", value: "KIND", help: "gzip, zstd or none, for oci-archive and oci-dir (default: gzip)" },
+    ],
+    module: "commands-image-save",
+  },
+  {
     name: "image ls",
     summary: "list the images in the store",
     operands: "",

@@ -7,7 +7,8 @@ import { timestamp } from "../sys/time.ts";
 import type { Facts } from "../facts/facts.ts";
 import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
-import { openSources } from "../mechanisms/mounts.ts";
+import { writeIdMaps } from "../mechanisms/idmap.ts";
+import { openSources } from "../mechanisms/sources.ts";
 import { namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
 import { hookStages, planBeside, planHost, planInit } from "../plan/plan.ts";
@@ -19,7 +20,7 @@ import { cloneInit, type Child } from "./clone.ts";
 import { openNamespaces } from "./join.ts";
 import { writeFilter } from "./filter.ts";
 import { CONFIG_FILE, EXEC_FIFO } from "./paths.ts";
-import { adopt, Parent, writeIdMaps } from "./parent.ts";
+import { adopt, Parent } from "./parent.ts";
 import type { Request } from "./protocol.ts";
 import { removeContainer } from "./remove.ts";
 import { bootId, makeContainerDirectory, processStat, writeState, type State } from "./state.ts";
@@ -103,6 +104,7 @@ function attemptQuietly(act: () => void): void {
 function hostScene(sys: Sys): Scene {
   return {
     sys,
+    place: undefined,
     root: undefined,
     proc: undefined,
     network: undefined,
@@ -158,7 +160,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   // (CVE-2016-9962): only execve makes it dumpable again.
   sys.prctl(PR_SET_DUMPABLE, 0, 0);
   sys.phase("open sources");
-  const sources = openSources(sys, prepared.steps);
+  const sources = openSources(sys, prepared.steps, spec);
   using joined = openNamespaces(sys, spec);
   using fifo = request.start === "fifo" ? makeFifo(sys, prepared.directory) : undefined;
   const [ours, theirs] = sys.socketPair();

@@ -182,9 +182,10 @@ function live(
   const steps = planExec(process, seccomp, keyring);
   const { early, late } = steps;
   waitForParent(sys, channel);
-  execute(early, { sys, root: undefined, proc: undefined, network: undefined, sources: new Map(), filter, converse });
+  const nothing = { place: undefined, root: undefined, proc: undefined, network: undefined, sources: new Map() };
+  execute(early, { sys, ...nothing, filter, converse });
   if (process.terminal) takeTerminal(sys, process, handOver);
-  execute(late, { sys, root: undefined, proc: undefined, network: undefined, sources: new Map(), filter, converse });
+  execute(late, { sys, ...nothing, filter, converse });
   sys.phase("find the program");
   const env = withHome(sys, process);
   const program = findProgram(sys, process, env);

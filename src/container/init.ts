@@ -2,6 +2,7 @@
 import { PR_SET_PDEATHSIG, SIGKILL } from "../sys/constants.ts";
 import { Failure } from "../sys/failure.ts";
 import { reasonOf } from "../sys/errno.ts";
+import { openPath } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { execute } from "../plan/execute.ts";
 import type { Conversation, Step } from "../plan/step.ts";
@@ -54,11 +55,14 @@ function live(sys: Sys, init: Init): never {
   sys.unblockSignals();
   joinNamespaces(sys, init.joined);
   init.joined[Symbol.dispose]();
-  if (spec.namespaces.some((namespace) => namespace.type === "user")) becomeRoot(sys, init);
+  const inUserNamespace = spec.namespaces.some((namespace) => namespace.type === "user");
+  const place = inUserNamespace ? openIfReachable(sys, spec.root.path) : undefined;
+  if (inUserNamespace) becomeRoot(sys, init);
   // Modes below are exact; the container's own umask comes with its identity.
   sys.umask(0);
   execute(init.steps, {
     sys,
+    place,
     root: undefined,
     proc: undefined,
     sources: init.sources,
@@ -89,6 +93,15 @@ function live(sys: Sys, init: Init): never {
     report,
     preserveFds,
   });
+}
+
+/** Directories on the way may be for the caller alone, whom the container's root is not. */
+function openIfReachable(sys: Sys, path: string): Fd | undefined {
+  try {
+    return openPath(sys, path);
+  } catch {
+    return undefined; // Said when it is to be mounted on.
+  }
 }
 
 function becomeRoot(sys: Sys, { spec, channel }: Init): void {

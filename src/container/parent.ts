@@ -1,10 +1,10 @@
 /** What the parent of a new process does for it from outside. */
 import { O_WRONLY } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
-import { attempt, Failure } from "../sys/failure.ts";
+import { Failure } from "../sys/failure.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { RLIMITS } from "../mechanisms/rlimits.ts";
-import type { IdMapping, Process, UserNamespace } from "../spec/spec.ts";
+import type { Process } from "../spec/spec.ts";
 import { accept, goOn, receive, type Request } from "./protocol.ts";
 
 /** The parent's end of the conversation, which knows what is still to come. */
@@ -33,24 +33,6 @@ export class Parent {
   goOn(): void {
     goOn(this.#sys, this.#channel);
   }
-}
-
-/** Writes the maps of a new user namespace: user_namespaces(7). Throws a Failure. */
-export function writeIdMaps(sys: Sys, pid: number, { uidMappings, gidMappings }: UserNamespace): void {
-  const write = (file: string, text: string): void => {
-    attempt(`write ${text.trim()} to the ${file} of process ${pid}`, () => {
-      using opened = sys.openat(null, `/proc/${pid}/${file}`, O_WRONLY, 0);
-      sys.writeOnce(opened, text);
-    });
-  };
-  // Without privileges a gid_map needs setgroups(2) to be denied first.
-  if (sys.geteuid() !== 0) write("setgroups", "deny");
-  write("gid_map", linesOf(gidMappings));
-  write("uid_map", linesOf(uidMappings));
-}
-
-function linesOf(mappings: readonly IdMapping[]): string {
-  return mappings.map(({ containerID, hostID, size }) => `${containerID} ${hostID} ${size}\n`).join("");
 }
 
 /**

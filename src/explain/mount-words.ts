@@ -3,7 +3,7 @@ import type { DeviceOrder } from "../mechanisms/devices.ts";
 import { isIndex } from "../mechanisms/erofs.ts";
 import type { MountOrder } from "../mechanisms/mounts.ts";
 import type { DevSymlink } from "../spec/defaults.ts";
-import type { Mount, Propagation, Root } from "../spec/spec.ts";
+import type { IdMapping, Mount, MountIdmap, Propagation, Root } from "../spec/spec.ts";
 import { bytesOf, countOf, octal, wholeNumber } from "./words.ts";
 
 /** What a file system of the kernel shows: filesystems(5), Documentation/filesystems. */
@@ -56,6 +56,7 @@ export function describeMount({ mount, source, cutOff, propagation }: MountOrder
   const data = describeData(mount);
   if (data.length > 0) lines.push(`${data.length === 1 ? "option" : "options"} of the file system: ${data.join("; ")}`);
   if (isReadOnlyLater(mount)) lines.push("read-only (ro) it becomes later, when everything below it is in place");
+  if (mount.idmap !== undefined) lines.push(...describeIdmap(mount.idmap));
   if (mount.tmpcopyup) lines.push("it begins with a copy of what lies in the directory that it covers (tmpcopyup)");
   if (cutOff !== undefined) lines.push(`first, cut off from the host's: ${describePropagation(cutOff)}`);
   if (propagation !== undefined) lines.push(describePropagation(propagation));
@@ -142,6 +143,24 @@ export function describePropagation({ type, recursive }: NonNullable<MountOrder[
   return `propagation: ${recursive ? "r" : ""}${type}, ${PROPAGATION[type]}`;
 }
 
+/** Whose files are seen through an idmapped mount: mount_setattr(2). */
+function describeIdmap({ maps, recursive }: MountIdmap): string[] {
+  const below = recursive ? ", and those of the mounts below it too" : "";
+  if (maps === undefined)
+    return [`its files have the owners that the user namespace makes of those on the disk${below} (idmap)`];
+  return [`idmapped${below}: uid ${describeMaps(maps.uidMappings)}; gid ${describeMaps(maps.gidMappings)}`];
+}
+
+function describeMaps(mappings: readonly IdMapping[]): string {
+  return mappings
+    .map(({ containerID, hostID, size }) =>
+      size === 1
+        ? `${containerID} on the disk is ${hostID} of the host`
+        : `${containerID} to ${containerID + size - 1} on the disk are ${hostID} to ${hostID + size - 1} of the host`,
+    )
+    .join(", ");
+}
+
 export function describeRoot({ path, readonly, overlay }: Root): string[] {
   const lines: string[] = [];
   if (overlay !== undefined) {
@@ -154,6 +173,11 @@ export function describeRoot({ path, readonly, overlay }: Root): string[] {
       "a file is that of the topmost layer that has it; one that is deleted is hidden by a whiteout in a layer above",
     );
     lines.push(`what the container writes goes to ${overlay.upper}, beside ${overlay.work}, where overlayfs works`);
+    if (overlay.idmap !== undefined)
+      lines.push(
+        ...describeIdmap({ maps: overlay.idmap, recursive: false }),
+        "so nothing of the image changes its owner",
+      );
   } else {
     lines.push(`${path} becomes the root of a mount, with all that is mounted below it`);
   }

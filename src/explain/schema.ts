@@ -66,6 +66,9 @@ const SETTING = objectOf({
   "whenMissing?": { oneOf: [{ const: "skip" }, objectOf({ file: TEXT, value: TEXT })] },
 });
 
+const MAPPINGS = listOf(objectOf({ containerID: INTEGER, hostID: INTEGER, size: INTEGER }));
+const MAPS = objectOf({ uidMappings: MAPPINGS, gidMappings: MAPPINGS });
+
 const MOUNT = objectOf({
   destination: TEXT,
   type: TEXT,
@@ -76,6 +79,7 @@ const MOUNT = objectOf({
   data: listOf(listOf({ type: ["string", "null"] })),
   "propagation?": PROPAGATION,
   tmpcopyup: BOOLEAN,
+  "idmap?": objectOf({ "maps?": MAPS, recursive: BOOLEAN }),
   options: TEXTS,
 });
 
@@ -119,7 +123,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   mountRoot: objectOf({
     path: TEXT,
     readonly: BOOLEAN,
-    "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT }),
+    "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT, "idmap?": MAPS }),
   }),
   mount: objectOf({ mount: MOUNT, "source?": TEXT, "cutOff?": PROPAGATION, "propagation?": PROPAGATION }),
   sealMount: TEXT,

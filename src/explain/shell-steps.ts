@@ -100,7 +100,14 @@ function mountRoot({ overlay }: Root): Lines {
   const placeOf = (layer: string): string => `${dirname(overlay.upper)}/lower/${basename(dirname(layer))}`;
   const mounted = overlay.lower.map((layer) => (isIndex(layer) ? placeOf(layer) : layer));
   const options = `lowerdir=${mounted.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}`;
+  const mapped =
+    overlay.idmap === undefined
+      ? []
+      : [
+          "# Each of these directories would be idmapped first, outside: mount --bind -o X-mount.idmap=... of util-linux 2.39.",
+        ];
   return [
+    ...mapped,
     ...overlay.lower.filter(isIndex).flatMap((layer) => shellIndex(layer, placeOf(layer))),
     `mount -t overlay -o ${quote(options)} overlay "$rootfs"`,
   ];
@@ -116,7 +123,7 @@ function shellIndex(layer: string, place: string): Lines {
 
 const PROPAGATION = ["private", "shared", "slave", "unbindable"].flatMap((word) => [word, `r${word}`]);
 /** Options that are not for the call that makes the mount. */
-const OTHERS = ["bind", "rbind", "tmpcopyup", ...PROPAGATION];
+const OTHERS = ["bind", "rbind", "tmpcopyup", "idmap", "ridmap", ...PROPAGATION];
 
 function shellMount({ mount, source, propagation }: MountOrder): Lines {
   const target = inRoot(mount.destination);

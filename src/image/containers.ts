@@ -5,7 +5,7 @@ import { attempt } from "../sys/failure.ts";
 import { openDirectory, readFileIfAny } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { dirname } from "../spec/paths.ts";
-import type { Overlay } from "../spec/spec.ts";
+import type { IdMaps, Overlay } from "../spec/spec.ts";
 import { bootId, isAlive, processStat } from "../container/state.ts";
 import type { Digest } from "./digest.ts";
 import { namesIn, type ImageRecord, type Store } from "./store.ts";
@@ -20,6 +20,8 @@ interface Use {
   readonly container: string;
   /** The names of the volumes that it may write to. */
   readonly volumes: readonly string[];
+  /** The ids of the host that are its own, where it has a user namespace. */
+  readonly idmap?: IdMaps | undefined;
   /** Who makes it: until the state is there, this process answers for it. */
   readonly maker: { readonly pid: number; readonly startTime: string; readonly boot: string };
 }
@@ -33,7 +35,7 @@ const UNFINISHED = ".";
 export type Used = Pick<ImageRecord, "id" | "manifest" | "index" | "lower">;
 
 /** What a container's directory is made for. */
-export type Owner = Pick<Use, "root" | "container" | "volumes">;
+export type Owner = Pick<Use, "root" | "container" | "volumes" | "idmap">;
 
 /** Where the files of a new container will be. */
 export function newContainerPath({ sys, path }: Store): string {
@@ -107,7 +109,7 @@ export function originOf(sys: Sys, owned: string | undefined): Origin | undefine
   if (owned === undefined || use === undefined) return undefined;
   const store = dirname(dirname(owned));
   const lower = use.lower.map((path) => `${store}/${path}`);
-  return { store, use, overlay: { lower, upper: `${owned}/upper`, work: `${owned}/work` } };
+  return { store, use, overlay: { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap: use.idmap } };
 }
 
 export interface Origin {

@@ -5,20 +5,40 @@ import { Failure } from "../sys/failure.ts";
 import { openDirectory, statOf } from "../sys/files.ts";
 import { openIn } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
+import { basename, dirname } from "../spec/paths.ts";
+import { writeFile } from "./containers.ts";
 import type { UsedVolume } from "./mounts.ts";
 import { passedPath, Worker } from "./worker.ts";
 
-/** Fills the volume, if it is empty, from the image that `view` shows. Two containers that begin at once do not both. Throws a Failure. */
-export function fillVolume(sys: Sys, env: readonly string[], view: Fd, { destination, source }: UsedVolume): void {
-  using model = directoryIn(sys, view, destination);
-  if (model === undefined) return;
+/** Beside the files of a volume as long as they are being filled in: whoever finds it and has the lock begins anew. */
+const UNFINISHED = "filling";
+
+/**
+ * Fills the volume, if it is empty and is to be filled, from the image that `view` shows: whole or, where it was killed, anew.
+ * Two containers that begin at once do not both. Throws a Failure.
+ */
+export function fillVolume(
+  sys: Sys,
+  env: readonly string[],
+  view: Fd,
+  { destination, source, copy }: UsedVolume,
+): void {
+  using folder = openDirectory(sys, null, dirname(source));
   using data = openDirectory(sys, null, source);
   sys.flock(data, LOCK_EX);
-  if (sys.readDirectory(data).length > 0) return;
+  const mark = `${basename(source)}.${UNFINISHED}`;
+  if (sys.statxIfAny(folder, mark, 0) !== undefined) {
+    for (const name of sys.readDirectory(data)) sys.removeTree(data, name);
+    sys.unlinkat(folder, mark, 0);
+  }
+  using model = copy ? directoryIn(sys, view, destination) : undefined;
+  if (model === undefined || sys.readDirectory(data).length > 0) return;
   if (sys.readDirectory(model).length === 0) return looksLike(sys, data, model);
   try {
+    writeFile(sys, folder, mark, { text: "", mode: 0o600 });
     using worker = new Worker(sys, env, [model, data]);
     worker.ask("copy", { from: passedPath(0), to: passedPath(1) });
+    sys.unlinkat(folder, mark, 0);
   } catch (cause) {
     const hint = `mount something there to go without, as in --tmpfs ${destination}`;
     throw new Failure(`cannot copy what the image has in its volume ${destination}`, cause, hint);

@@ -22,6 +22,7 @@ export interface Files {
   readonly image: Obtained;
   readonly options: Options;
   readonly owner: Owner;
+  readonly chosen: Disposable | undefined;
   readonly owned: string;
   readonly overlay: Overlay;
   /** config.json. */
@@ -39,6 +40,8 @@ export function makeFiles(store: Store, files: Files): void {
   const { image, owned, options, overlay } = files;
   makeContainerFiles(store, owned, image.record, files.owner);
   try {
+    // The note says which ids are taken: others may choose now.
+    files.chosen?.[Symbol.dispose]();
     // Whoever takes the name away now sees that the image is in use; if it is gone already, its layers may be too.
     if (!stillNamed(store, image.record)) throw new Failure("the image was removed or replaced meanwhile");
     attempt(`make the files of the container in ${owned}`, () => {
@@ -96,7 +99,7 @@ function makeVolumes(store: Store, folder: Fd, files: Files): void {
   using view = openView(sys, overlay.lower);
   for (const volume of volumes) {
     if (volume.name === "") sys.mkdirat(null, volume.source, 0o755);
-    if (volume.copy) fillVolume(sys, files.env, view, volume);
+    fillVolume(sys, files.env, view, volume);
   }
 }
 

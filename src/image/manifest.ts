@@ -71,7 +71,7 @@ const ARTIFACTS: readonly (readonly [type: string, words: string])[] = [
 
 /** The annotations by which a layout names its images: annotations.md, and containerd's for the whole name. */
 export const REF_NAME = "org.opencontainers.image.ref.name";
-const CONTAINERD_NAME = "io.containerd.image.name";
+export const CONTAINERD_NAME = "io.containerd.image.name";
 
 export interface Descriptor {
   readonly mediaType: string;

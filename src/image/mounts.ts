@@ -3,7 +3,7 @@ import { cleanPath, isWithin } from "../spec/paths.ts";
 import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 import type { ImageProcess } from "./image-config.ts";
-import { isHosts } from "./flags/namespaces.ts";
+import { hasOwn, isHosts } from "./flags/namespaces.ts";
 import type { Options } from "./flags/options.ts";
 import { DEFAULT_MOUNTS } from "./profile.ts";
 import type { RawMount, VolumeWish, Wish } from "./flags/wish.ts";
@@ -18,6 +18,8 @@ export interface Places {
   readonly etc: { readonly path: string; readonly names: readonly string[] };
   /** Its own copy of the program that --init makes the first one. */
   readonly init: string;
+  /** Where the container has a user namespace: what the ids of its files are to the host. */
+  readonly idmap: object | undefined;
 }
 
 /** Where that is inside. */
@@ -41,17 +43,26 @@ export function mountsOf(image: ImageProcess, options: Options, places: Places):
   const sources = new Map(volumes.map(({ destination, source }) => [destination, source]));
   const own = volumes.filter(({ destination }) => !options.mounts.some((wish) => wish.destination === destination));
   const sealed = options.readonlyRoot ? ["ro"] : [];
-  const files = places.etc.names.map((name) => bind(`${places.etc.path}/${name}`, `/etc/${name}`, ...sealed));
+  // What is the container's own belongs inside to whom it belongs on the disk.
+  const mapped = places.idmap === undefined ? [] : ["idmap"];
+  const files = places.etc.names.map((name) =>
+    bind(`${places.etc.path}/${name}`, `/etc/${name}`, ...sealed, ...mapped),
+  );
   const init = options.init ? [bind(places.init, INIT, "ro")] : [];
   const wishes = options.mounts.map(({ destination, type, source, options: words }) => ({
     destination,
     type,
     source: sources.get(destination) ?? source,
-    options: words,
+    options: sources.has(destination) ? [...words, ...mapped] : words,
   }));
-  const asked = [...own.map(({ source, destination }) => bind(source, destination)), ...files, ...init, ...wishes];
+  const asked = [
+    ...own.map(({ source, destination }) => bind(source, destination, ...mapped)),
+    ...files,
+    ...init,
+    ...wishes,
+  ];
   // One that is asked for takes the place of a default one, and of all below it: those would be covered.
-  const defaults = defaultMounts(options).filter(
+  const defaults = defaultMounts(options, places.idmap !== undefined).filter(
     ({ destination }) =>
       !(options.withoutShm && destination === "/dev/shm") &&
       !asked.some((mount) => isWithin(destination, mount.destination)),
@@ -63,10 +74,18 @@ function bind(source: string, destination: string, ...more: readonly string[]): 
   return { destination, type: "bind", source, options: ["rbind", "rprivate", ...more] };
 }
 
-function defaultMounts({ security, shmSize, namespaces, readonlyRoot, scratch }: Options): RawMount[] {
-  const mounts = DEFAULT_MOUNTS.map((mount) => {
+function defaultMounts(options: Options, inUserNamespace: boolean): RawMount[] {
+  const { security, shmSize, namespaces, readonlyRoot, scratch } = options;
+  // Message queues of another ipc namespace can be had by their system calls only: mq_overview(7).
+  const wanted = DEFAULT_MOUNTS.filter(
+    ({ type }) => type !== "mqueue" || !inUserNamespace || hasOwn(namespaces, "ipc"),
+  );
+  const mounts = wanted.map((mount) => {
     // The memory that processes share belongs to their ipc namespace.
     if (isHosts(namespaces, "ipc") && mount.destination === "/dev/shm") return bind("/dev/shm", "/dev/shm");
+    const shows = SHOWING.get(mount.type);
+    if (inUserNamespace && shows !== undefined && !hasOwn(namespaces, shows))
+      return bind(mount.destination, mount.destination, ...mount.options);
     const sized = mount.destination === "/dev/shm" && shmSize !== undefined;
     const words = mount.options.filter((word) => !(security.privileged && word === "ro"));
     return {
@@ -76,6 +95,15 @@ function defaultMounts({ security, shmSize, namespaces, readonlyRoot, scratch }:
   });
   return readonlyRoot && scratch ? [...mounts, ...SCRATCH.map(scratchAt)] : mounts;
 }
+
+/**
+ * File systems that show a namespace, which may be mounted only from a user namespace that owns that: user_namespaces(7). Of
+ * another's namespace the host's mount is bound.
+ */
+const SHOWING: ReadonlyMap<string, "network" | "pid"> = new Map([
+  ["sysfs", "network"],
+  ["proc", "pid"],
+] as const);
 
 /** What podman leaves writable where the image is not. */
 const SCRATCH = ["/run", "/tmp", "/var/tmp"];

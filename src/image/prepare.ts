@@ -18,9 +18,11 @@ import { hostnameOf, nameFiles } from "./names.ts";
 import { usedVolumes } from "./mounts.ts";
 import { obtainImage, parsePullPolicy, type Obtained } from "./obtain.ts";
 import { parseOptions, type Options } from "./flags/options.ts";
-import { asMachine, checkPlatform, nameOf, parsePlatform, runsOn } from "./platform.ts";
+import { asMachine, checkPlatform, nameOf, parsePlatform, runsOn, type Machine } from "./platform.ts";
 import { parseProfile } from "./seccomp-profile.ts";
+import { sizeFor } from "./lent.ts";
 import type { Store } from "./store.ts";
+import { chooseMaps } from "./userns.ts";
 import { toConfig } from "./to-config.ts";
 import { resolveGroups, resolveUser, type Identity } from "./users.ts";
 import { openView, readImageFile } from "./view.ts";
@@ -50,18 +52,16 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);
   const store: Store = { sys, path: globals.store };
-  const wanted = option(parsed, "platform");
-  const image = obtainImage(context, store, option(parsed, "image") ?? "", {
-    policy: parsePullPolicy(option(parsed, "pull")),
-    platform: wanted === undefined ? undefined : parsePlatform(wanted),
-  });
   const { release, machine: word } = sys.uname();
   const machine = asMachine(word);
-  const { platform, process } = image.config;
-  checkPlatform(platform, wanted);
-  if (!runsOn(platform, machine)) log.warn(`the image is for ${nameOf(platform)}, and this machine is not`);
+  const image = imageFor(context, parsed, store, machine);
+  const { process } = image.config;
   const owned = newContainerPath(store);
-  const overlay = overlayOf(store, image, owned);
+  const lower = lowerOf(store, image);
+  const user = identify(sys, lower, { user: options.user ?? process.user, groups: options.groups });
+  const chosen = options.userns && chooseMaps(store, options.userns, sizeOf(sys, lower, user));
+  const idmap = chosen?.maps;
+  const overlay: Overlay = { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap };
   const hostname = hostnameOf(sys, options, id);
   const etc = nameFiles(sys, options, hostname);
   const places = {
@@ -69,6 +69,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
     volumes: `${owned}/volumes`,
     etc: { path: `${owned}/etc`, names: [...etc.keys()] },
     init: `${owned}/init`,
+    idmap,
   };
   const edits = findCdiDevices(sys, options.devices);
   const config = toConfig(image.config, options, {
@@ -77,7 +78,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
     hostname,
     machine,
     hasSwap: sys.statxIfAny(null, "/proc/swaps", 0) !== undefined,
-    user: identify(sys, overlay.lower, { user: options.user ?? process.user, groups: options.groups }),
+    user,
     rootfs: `${owned}/rootfs`,
     devices: devicesFor(sys, options, edits),
     edits,
@@ -88,10 +89,22 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const text = writeJson(config);
   const volumes = usedVolumes(process, options, places);
   const names = volumes.map(({ name }) => name).filter((name) => name !== "");
-  const owner = { root: globals.root, container: id, volumes: names };
+  const owner = { root: globals.root, container: id, volumes: names, idmap };
   const { env } = context;
-  const make = (): void => makeFiles(store, { image, options, owner, owned, overlay, text, etc, volumes, env });
+  const make = (): void => makeFiles(store, { image, options, owner, chosen, owned, overlay, text, etc, volumes, env });
   return { id, config: text, bundle: owned, overlay, owned, make };
+}
+
+/** The image that the command line names, for the platform that it names. Throws a Failure. */
+function imageFor(context: Context, parsed: Parsed, store: Store, machine: Machine): Obtained {
+  const wanted = option(parsed, "platform");
+  const policy = parsePullPolicy(option(parsed, "pull"));
+  const platform = wanted === undefined ? undefined : parsePlatform(wanted);
+  const image = obtainImage(context, store, option(parsed, "image") ?? "", { policy, platform });
+  checkPlatform(image.config.platform, wanted);
+  if (!runsOn(image.config.platform, machine))
+    context.log.warn(`the image is for ${nameOf(image.config.platform)}, and this machine is not`);
+  return image;
 }
 
 /** The operand, --name, or a new one. Throws a Failure where it is taken or no id. */
@@ -111,9 +124,13 @@ function idOf(sys: Sys, root: string, parsed: Parsed): string {
   return id;
 }
 
-function overlayOf({ path }: Store, { record }: Obtained, owned: string): Overlay {
+function lowerOf({ path }: Store, { record }: Obtained): string[] {
   if (record.lower.length === 0) throw new Failure("the image has no layers: there is nothing to run in it");
-  return { lower: record.lower.map((lower) => `${path}/${lower}`), upper: `${owned}/upper`, work: `${owned}/work` };
+  return record.lower.map((lower) => `${path}/${lower}`);
+}
+
+function idsOf({ uid, gid, additionalGids }: Identity): number[] {
+  return [uid, gid, ...additionalGids];
 }
 
 /** The ids of `user` and `groups` by the files of the image whose layers these are, topmost first. Throws a Failure. */
@@ -130,6 +147,13 @@ export function identify(
   const identity = resolveUser(user, databases);
   const additionalGids = [...new Set([...identity.additionalGids, ...resolveGroups(groups, databases)])];
   return { ...identity, additionalGids };
+}
+
+/** How many ids the image and its process need: its files are read inside its root, and not endlessly (CVE-2024-9676). */
+function sizeOf(sys: Sys, lower: readonly string[], user: Identity): number {
+  using view = openView(sys, lower);
+  const text = (path: string): string => readImageFile(sys, view, path) ?? "";
+  return sizeFor({ passwd: text("/etc/passwd"), group: text("/etc/group") }, idsOf(user));
 }
 
 /** What is asked for by path or by name; a privileged container has all that the host has. */

@@ -2,9 +2,7 @@
 import {
   AT_EMPTY_PATH,
   AT_RECURSIVE,
-  CLONE_NEWNS,
   MOUNT_ATTR_RDONLY,
-  MS_SLAVE,
   O_DIRECTORY,
   O_PATH,
   OPEN_TREE_CLONE,
@@ -15,8 +13,9 @@ import { findIn } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { specOf } from "../container/start.ts";
 import { isAlive, type Held } from "../container/state.ts";
-import { mountOverlay } from "../mechanisms/overlay.ts";
-import type { IdMapping, Mount, Spec } from "../spec/spec.ts";
+import { hostIdOf, mapIds, MapsInUse } from "../mechanisms/idmap.ts";
+import { enterPrivateMounts, mountMappedOverlay, mountOverlay } from "../mechanisms/overlay.ts";
+import type { Mount, MountIdmap, Overlay, Spec } from "../spec/spec.ts";
 import { originOf } from "./containers.ts";
 
 /** The root of the container; this process may be in a mount namespace of its own afterwards. Throws a Failure. */
@@ -37,25 +36,32 @@ export function openContainerRoot(sys: Sys, held: Held): Fd {
 function mountStopped(sys: Sys, held: Held): Fd {
   const spec = specOf(sys, held);
   const origin = originOf(sys, held.state.owned);
-  sys.unshare(CLONE_NEWNS);
-  using slash = openPath(sys, "/");
-  sys.mountSetattr(slash, AT_RECURSIVE, 0, 0, MS_SLAVE);
+  enterPrivateMounts(sys);
+  using maps = new MapsInUse(sys);
   using place = openPath(sys, held.state.rootfs);
   const root =
     origin === undefined
       ? sys.openTree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE)
-      : mountOverlay(sys, origin.overlay);
+      : mountLayers(sys, origin.overlay, spec, maps);
   sys.moveMount(root, place);
-  for (const mount of spec.mounts) if (mount.bind !== "no") mountAgain(sys, root, mount);
+  for (const mount of spec.mounts)
+    if (mount.bind !== "no") mountAgain(sys, root, mount, (idmap) => maps.of(idmap, spec));
   if (spec.root.readonly) sys.mountSetattr(root, 0, MOUNT_ATTR_RDONLY, 0, 0);
   return root;
 }
 
+function mountLayers(sys: Sys, overlay: Overlay, spec: Spec, maps: MapsInUse): Fd {
+  if (overlay.idmap === undefined) return mountOverlay(sys, overlay);
+  return mountMappedOverlay(sys, overlay, maps.of({ maps: overlay.idmap }, spec));
+}
+
 /** What is gone on either side is left out. */
-function mountAgain(sys: Sys, root: Fd, { source, destination, attr }: Mount): void {
+function mountAgain(sys: Sys, root: Fd, mount: Mount, namespaceOf: (idmap: MountIdmap) => Fd): void {
+  const { source, destination, attr, idmap } = mount;
   using target = findIn(sys, root, destination);
   if (target === undefined || sys.statxIfAny(null, source, 0) === undefined) return;
   using tree = sys.openTree(null, source, OPEN_TREE_CLONE | AT_RECURSIVE);
+  if (idmap !== undefined) mapIds(sys, tree, idmap.recursive, namespaceOf(idmap));
   if (((attr.set | attr.recursiveSet) & MOUNT_ATTR_RDONLY) !== 0)
     sys.mountSetattr(tree, AT_RECURSIVE, MOUNT_ATTR_RDONLY, 0, 0);
   sys.moveMount(tree, target);
@@ -63,9 +69,6 @@ function mountAgain(sys: Sys, root: Fd, { source, destination, attr }: Mount): v
 
 /** Whom the root of a container is to the host: itself, but in a user namespace. */
 export function ownerInside({ userNamespace }: Spec): readonly [uid: number, gid: number] {
-  return [hostOf(userNamespace?.uidMappings), hostOf(userNamespace?.gidMappings)];
-}
-
-function hostOf(mappings: readonly IdMapping[] | undefined): number {
-  return mappings?.find(({ containerID }) => containerID === 0)?.hostID ?? 0;
+  if (userNamespace === undefined) return [0, 0];
+  return [hostIdOf(userNamespace.uidMappings, 0), hostIdOf(userNamespace.gidMappings, 0)];
 }

@@ -9,12 +9,7 @@ import { readFileIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
 import type { Sys } from "../sys/sys.ts";
 import { hasAllIds } from "../mechanisms/overlay.ts";
-
-/** Ids that a user may give away: the first, and how many. */
-export interface Range {
-  readonly first: number;
-  readonly count: number;
-}
+import { rangesIn, type Range } from "./lent.ts";
 
 /** More than its page no such file has in earnest. */
 const FILE_LIMIT = 1 << 20;
@@ -105,22 +100,10 @@ function mapAlone(sys: Sys, uid: number, gid: number): void {
 function lentTo(sys: Sys, uid: number): Pick<Maps, "uids" | "gids"> {
   const read = (path: string): string => readFileIfAny(sys, null, path, FILE_LIMIT) ?? "";
   const names = [String(uid), ...namesOf(read("/etc/passwd"), uid)];
-  return { uids: rangeIn(read("/etc/subuid"), names), gids: rangeIn(read("/etc/subgid"), names) };
+  return { uids: rangesIn(read("/etc/subuid"), names)[0], gids: rangesIn(read("/etc/subgid"), names)[0] };
 }
 
 function namesOf(passwd: string, uid: number): string[] {
   const users = passwd.split("\n").map((line) => line.split(":"));
   return users.filter(([, , id]) => id === String(uid)).map(([name = ""]) => name);
-}
-
-/** The first range of `text`, subuid(5), that belongs to one of `names`. Pure. */
-export function rangeIn(text: string, names: readonly string[]): Range | undefined {
-  for (const line of text.split("\n")) {
-    const [name = "", first = "", count = "", ...more] = line.trim().split(":");
-    if (!names.includes(name) || more.length > 0) continue;
-    const range = { first: Number(first), count: Number(count) };
-    if (first !== "" && Number.isSafeInteger(range.first) && Number.isSafeInteger(range.count) && range.count > 0)
-      return range;
-  }
-  return undefined;
 }

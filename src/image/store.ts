@@ -8,6 +8,7 @@
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
  *     volumes/NAME/{data,volume.json}   what containers share, and what outlives them: see volumes.ts
+ *     ids.lock                 held by whoever chooses ids for a container: see userns.ts
  *     pulls/TOKEN.json         what a pull needs that is going on or was interrupted
  *     downloads/HEX            what has arrived of a blob; who has it locked fetches it
  *     tasks/TOKEN/             what a command under way needs and is making; locks/HEX: a layer that is being unpacked

@@ -4,6 +4,7 @@
  */
 import { defaultSeccomp, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
 import { cleanPath } from "../spec/paths.ts";
+import type { IdMaps } from "../spec/spec.ts";
 import { Failure } from "../sys/failure.ts";
 import { annotationsOf } from "./annotations.ts";
 import { hooksOf, type Edits } from "./cdi-edits.ts";
@@ -26,6 +27,8 @@ export interface Surroundings extends Places {
   /** Whether the kernel can limit swap. */
   readonly hasSwap: boolean;
   readonly user: Identity;
+  /** Its user namespace, where it has one. */
+  readonly idmap: IdMaps | undefined;
   /** Where the layers will be mounted. */
   readonly rootfs: string;
   readonly devices: Devices;
@@ -45,6 +48,7 @@ const OCI_VERSION = "1.3.0";
 /** The config.json. Throws a Failure. */
 export function toConfig(image: ImageConfig, options: Options, around: Surroundings): object {
   const { namespaces, security, cgroupParent } = options;
+  const { idmap } = around;
   return {
     ociVersion: OCI_VERSION,
     process: processOf(image.process, options, around),
@@ -54,11 +58,12 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
     ...(around.edits.hooks.length === 0 ? {} : { hooks: hooksOf(around.edits.hooks) }),
     annotations: annotationsOf(image, options, around.warn),
     linux: {
-      namespaces,
+      namespaces: idmap === undefined ? namespaces : [...namespaces, { type: "user" }],
+      ...idmap,
       resources: { devices: rulesOf(options, around), ...resourcesOf(options.limits, around.hasSwap) },
       ...propagationOf(options),
       ...(around.devices.nodes.length === 0 ? {} : { devices: around.devices.nodes }),
-      ...sysctlsOf(options),
+      ...sysctlsOf(options, idmap),
       ...(cgroupParent === undefined ? {} : { cgroupsPath: cleanPath(`/${cgroupParent}/${around.id}`) }),
       ...seccompOf(options, around),
       maskedPaths: security.masked ? MASKED_PATHS : [],
@@ -73,8 +78,14 @@ function propagationOf({ mounts }: Options): object {
   return isShared ? { rootfsPropagation: "shared" } : {};
 }
 
-function sysctlsOf({ namespaces, sysctl }: Options): object {
-  const all = { ...(hasOwn(namespaces, "network") ? DEFAULT_SYSCTLS : {}), ...sysctl };
+function sysctlsOf({ namespaces, sysctl }: Options, idmap: IdMaps | undefined): object {
+  const defaults = Object.entries(hasOwn(namespaces, "network") ? DEFAULT_SYSCTLS : {});
+  // In a user namespace, as docker: who may ping is a range of groups, and it has not that many. And the host's /proc, which is
+  // there without a pid namespace, lets it set none.
+  const fitting = defaults.filter(
+    ([key]) => idmap === undefined || (key !== "net.ipv4.ping_group_range" && hasOwn(namespaces, "pid")),
+  );
+  const all = { ...Object.fromEntries(fitting), ...sysctl };
   return Object.keys(all).length === 0 ? {} : { sysctl: all };
 }
 

@@ -41,6 +41,7 @@ export function unpackImage(context: Context, image: string, destination: string
     volumes: "volumes",
     etc: { path: "etc", names: [] },
     init: "init",
+    idmap: undefined,
     devices: { nodes: [], rules: [] },
     edits: NO_EDITS,
     callerEnv: [],

@@ -40,7 +40,7 @@ export function openView(sys: Sys, lower: readonly string[]): Fd {
       sys.mountSetattr(tree, 0, ATTRIBUTES, 0, 0);
       return tree;
     }
-    return mountOverlay(sys, { lower }, ATTRIBUTES);
+    return mountOverlay(sys, { lower }, { attributes: ATTRIBUTES });
   });
 }
 

@@ -8,8 +8,10 @@ import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
 import type { GatherOrder, PushedBlob, PushOrder } from "./orders.ts";
+import type { Compression } from "./make-manifest.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
+import type { Member, WriteDest } from "./write.ts";
 
 /** Where an image comes from, as the worker is told. */
 export interface Source {
@@ -73,6 +75,13 @@ export interface PullOrder {
   }[];
 }
 
+/** A stored layer that is to be a blob in a file. */
+interface PackOrder {
+  readonly layer: string;
+  readonly compression: Compression;
+  readonly file: string;
+}
+
 /** What the worker can be asked, and what it answers. */
 export interface Requests {
   read: {
@@ -125,6 +134,11 @@ export interface Requests {
     in: { network: Network; ask: PullOrder };
     out: { readonly bytes: number; readonly files: number; readonly spooled: number };
   };
+  pack: {
+    in: { layers: readonly PackOrder[]; threads: number };
+    out: { readonly layers: readonly { readonly digest: string; readonly size: number }[] };
+  };
+  write: { in: { dest: WriteDest; members: readonly Member[] }; out: object };
   toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }
 
@@ -190,9 +204,12 @@ const PROGRAM = "tsrun-image";
 
 const SIGPIPE = 13;
 
+/** The number of the first descriptor that a worker is passed. */
+export const PASSED = 3;
+
 /** The path by which a worker opens what it was passed as the first, second … descriptor. */
 export function passedPath(index: number): string {
-  return `/proc/self/fd/${3 + index}`;
+  return `/proc/self/fd/${PASSED + index}`;
 }
 
 /** A line is as long as the longest text that is read, in JSON; a worker that says more has lost its mind. */
@@ -206,8 +223,11 @@ export class Worker implements Disposable {
   /** Bytes that were read and belong to lines that were not asked for yet. */
   #pending: string[] = [];
 
-  /** Starts the worker that lies beside the program; for what is `passed` see passedPath. Throws a Failure where there is none. */
-  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = []) {
+  /**
+   * Starts the worker that lies beside the program; for what is `passed` see passedPath. It makes files as the uid and gid of
+   * `maker`, if there is one. Throws a Failure where there is no worker.
+   */
+  constructor(sys: Sys, env: readonly string[], passed: readonly Fd[] = [], maker?: readonly [number, number]) {
     const path = `${dirname(originalPath(sys, env))}/${PROGRAM}`;
     becomeRootInside(sys);
     try {
@@ -216,7 +236,12 @@ export class Worker implements Disposable {
       throw new Failure(`cannot run ${path}, which lies beside tsrun`, cause);
     }
     this.#sys = sys;
-    this.#piped = startPiped(sys, { path, args: [PROGRAM], env: [], passed });
+    this.#piped = startPiped(sys, {
+      path,
+      args: maker === undefined ? [PROGRAM] : [PROGRAM, "--as", ...maker.map(String)],
+      env: [],
+      passed,
+    });
   }
 
   /** Asks for one thing and waits for it. Throws a WorkerFailure with the worker's own words. */

@@ -5,11 +5,9 @@ import {
   O_DIRECTORY,
   O_NOFOLLOW,
   O_PATH,
-  OPEN_TREE_CLONE,
   PROC_SUPER_MAGIC,
   RESOLVE_NO_MAGICLINKS,
 } from "../sys/constants.ts";
-import { Failure } from "../sys/failure.ts";
 import { statOf } from "../sys/files.ts";
 import { findIn, isDirectory, isSymlink, makeDirectoryIn, makeFileIn, openIn, splitPath } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
@@ -100,29 +98,6 @@ function sourceOf(mount: Mount, spec: Spec, facts: Facts, options: InitOptions):
   return hasNew(spec, "cgroup") ? `${facts.cgroupMount}${options.cgroup}` : facts.cgroupMount;
 }
 
-/**
- * Opens the sources of all binds, for the parent: they are host paths, which init's user namespace may not reach. Flags
- * are set here, so that the mount never exists without them. Throws a Failure that names the mount.
- */
-export function openSources(sys: Sys, steps: readonly Step[]): Map<Step, Fd> {
-  const sources = new Map<Step, Fd>();
-  for (const planned of steps) {
-    if (planned.do !== "mount" || planned.with.source === undefined) continue;
-    const { mount, source, cutOff, propagation } = planned.with;
-    try {
-      const recursive = mount.bind === "recursive" ? AT_RECURSIVE : 0;
-      const tree = sys.openTree(null, source, OPEN_TREE_CLONE | recursive);
-      setAttributes(sys, tree, mount);
-      if (cutOff !== undefined) setPropagationOf(sys, tree, cutOff);
-      if (propagation !== undefined) setPropagationOf(sys, tree, propagation);
-      sources.set(planned, tree);
-    } catch (cause) {
-      throw new Failure(`cannot mount ${source} on ${mount.destination}: open the source`, cause);
-    }
-  }
-  return sources;
-}
-
 /** Mounts one: source or new file system, flags, place, attach. */
 export function makeMount(scene: Scene, order: MountOrder, planned: Step): void {
   const { sys, sources } = scene;
@@ -151,14 +126,16 @@ function isPlainProc({ type, bind, attr, flags, data }: Mount): boolean {
   return type === "proc" && bind === "no" && !readonly && flags.length === 0 && data.length === 0;
 }
 
-function setAttributes(sys: Sys, tree: Fd, { attr }: Mount): void {
+/** The flags of a mount on a tree that is still detached. */
+export function setAttributes(sys: Sys, tree: Fd, { attr }: Mount): void {
   if (attr.set !== 0 || attr.clear !== 0) sys.mountSetattr(tree, 0, attr.set, attr.clear, 0);
   if (attr.recursiveSet !== 0 || attr.recursiveClear !== 0) {
     sys.mountSetattr(tree, AT_RECURSIVE, attr.recursiveSet, attr.recursiveClear, 0);
   }
 }
 
-function setPropagationOf(sys: Sys, tree: Fd, { type, recursive }: PropagationOrder): void {
+/** The propagation of a tree that is still detached. */
+export function setPropagationOf(sys: Sys, tree: Fd, { type, recursive }: PropagationOrder): void {
   sys.mountSetattr(tree, recursive ? AT_RECURSIVE : 0, 0, 0, PROPAGATION[type]);
 }
 

@@ -13,7 +13,8 @@ import {
 } from "../sys/constants.ts";
 import { openPath } from "../sys/files.ts";
 import { makeDirectoryIn } from "../sys/root.ts";
-import { rootOf, step, type Plan, type Scene } from "../plan/step.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
+import { rootOf, step, type Plan, type Scene, type Step } from "../plan/step.ts";
 import type { InitOptions } from "../plan/plan.ts";
 import type { Propagation, Root, Spec } from "../spec/spec.ts";
 import { mountOverlay } from "./overlay.ts";
@@ -61,15 +62,17 @@ export function setPropagation({ sys }: Scene, { type, recursive }: Spec["rootfs
  * Attaches the root file system to its own place: the directory itself, or the layers of an image. Hooks that enter the
  * mount namespace find it there. From here on the container's paths are resolved below its descriptor.
  */
-export function mountRoot(scene: Scene, root: Root): void {
-  const { sys } = scene;
-  using place = openPath(sys, root.path);
-  const tree =
-    root.overlay === undefined
-      ? sys.openTree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE)
-      : mountOverlay(sys, root.overlay);
+export function mountRoot(scene: Scene, root: Root, planned: Step): void {
+  const { sys, sources } = scene;
+  using place = scene.place?.take() ?? openPath(sys, root.path);
+  const tree = sources.get(planned)?.take() ?? newRoot(sys, root, place);
   sys.moveMount(tree, place);
   scene.root = tree;
+}
+
+function newRoot(sys: Sys, { overlay }: Root, place: Fd): Fd {
+  if (overlay !== undefined) return mountOverlay(sys, overlay);
+  return sys.openTree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
 }
 
 /** The working directory, made inside the root (CVE-2026-55686), before the root can become read-only. */

@@ -13,6 +13,8 @@ export type Plan = Generator<Step, void, void>;
 /** What all verbs share while a plan is carried out. Steps hold names only; what is open is here. */
 export interface Scene {
   readonly sys: Sys;
+  /** Where the root is to be mounted, opened while init was still the caller's user; undefined where it can open it later too. */
+  readonly place: Fd | undefined;
   /** The root file system of the container, once it is mounted. */
   root: Fd | undefined;
   /** The container's own procfs, once it is mounted, where everything in it can be written. */

@@ -4,7 +4,6 @@
  * config-linux#configMounts; the names are runc's (`runc features`, mountOptions).
  */
 
-import { SpecError } from "./error.ts";
 import type { Mount, MountAttr, Propagation } from "./spec.ts";
 
 /** Of <linux/mount.h>; see mount_setattr(2). */
@@ -30,7 +29,8 @@ type Option =
   | { readonly kind: "flag"; readonly flag: Flag }
   | { readonly kind: "bind"; readonly bind: "single" | "recursive" }
   | { readonly kind: "propagation"; readonly type: Propagation; readonly recursive: boolean }
-  | { readonly kind: "tmpcopyup" | "remount" | "nothing" | "idmap" };
+  | { readonly kind: "tmpcopyup" | "remount" | "nothing" }
+  | { readonly kind: "idmap"; readonly depth: "single" | "recursive" };
 
 /** A flag of the superblock, switched on or off. */
 interface Flag {
@@ -91,8 +91,8 @@ const OTHERS: Readonly<Record<string, Option>> = {
   runbindable: { kind: "propagation", type: "unbindable", recursive: true },
   tmpcopyup: { kind: "tmpcopyup" },
   remount: { kind: "remount" },
-  idmap: { kind: "idmap" },
-  ridmap: { kind: "idmap" },
+  idmap: { kind: "idmap", depth: "single" },
+  ridmap: { kind: "idmap", depth: "recursive" },
   defaults: { kind: "nothing" },
   // They only speak of kernel messages about the mount, and fsconfig(2) has no word for them.
   silent: { kind: "nothing" },
@@ -112,11 +112,9 @@ function buildOptions(): Map<string, Option> {
 /** A Map, not an object: "constructor" is an option like any other unknown one. */
 const KNOWN: ReadonlyMap<string, Option> = buildOptions();
 
-/** The names that are known, in alphabetical order, without those that tsrun refuses: for `tsrun features`. */
+/** The names that are known, in alphabetical order: for `tsrun features`. */
 export function knownMountOptions(): string[] {
-  const names: string[] = [];
-  for (const [name, option] of KNOWN) if (option.kind !== "idmap") names.push(name);
-  return names.toSorted();
+  return [...KNOWN.keys()].toSorted();
 }
 
 /** What `rootfsPropagation` may be: the eight words that options of mounts know too. */
@@ -134,10 +132,12 @@ export interface SortedOptions {
   propagation: Mount["propagation"];
   tmpcopyup: boolean;
   remount: boolean;
+  /** Whether ids are to be mapped, and how deep. */
+  idmap: "no" | "single" | "recursive";
 }
 
-/** Sorts `options`; of two that contradict each other the later counts. `at` is where they stand. */
-export function sortOptions(options: readonly string[], at: string): SortedOptions {
+/** Sorts `options`; of two that contradict each other the later counts. */
+export function sortOptions(options: readonly string[]): SortedOptions {
   const sorted: SortedOptions = {
     bind: "no",
     attr: { set: 0, clear: 0, recursiveSet: 0, recursiveClear: 0 },
@@ -146,12 +146,11 @@ export function sortOptions(options: readonly string[], at: string): SortedOptio
     propagation: undefined,
     tmpcopyup: false,
     remount: false,
+    idmap: "no",
   };
-  for (let index = 0; index < options.length; index++) {
-    const text = options[index] ?? "";
+  for (const text of options) {
     const option = KNOWN.get(text);
     if (option === undefined) addData(sorted, text);
-    else if (option.kind === "idmap") throw new SpecError(`${at}[${index}]`, `"${text}" is not supported yet`);
     else apply(sorted, option);
   }
   return sorted;
@@ -173,13 +172,13 @@ function apply(sorted: SortedOptions, option: Option): void {
       sorted.propagation = { type: option.type, recursive: option.recursive };
       break;
     case "tmpcopyup":
-      sorted.tmpcopyup = true;
-      break;
     case "remount":
-      sorted.remount = true;
+      sorted[option.kind] = true;
+      break;
+    case "idmap":
+      sorted.idmap = option.depth;
       break;
     case "nothing":
-    case "idmap":
       break;
     default:
       option satisfies never;

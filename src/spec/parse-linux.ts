@@ -17,7 +17,7 @@ import {
   UINT32,
 } from "./reader.ts";
 import type { JsonObject, Range } from "./reader.ts";
-import type { Device, IdMapping, Namespace, NamespaceType, Spec, UserNamespace } from "./spec.ts";
+import type { Device, IdMapping, Namespace, NamespaceType, Spec, IdMaps } from "./spec.ts";
 
 /** dev_t of the kernel has 12 bits for the major and 20 for the minor number: <linux/kdev_t.h>. */
 const MAJOR: Range = { min: 0, max: 0xfff };
@@ -68,9 +68,9 @@ export function parseUserNamespace(
   linux: JsonObject,
   namespaces: readonly Namespace[],
   warnings: string[],
-): UserNamespace | undefined {
-  const uidMappings = parseMappings(linux, "uidMappings");
-  const gidMappings = parseMappings(linux, "gidMappings");
+): IdMaps | undefined {
+  const uidMappings = parseMappings(linux, "uidMappings", "linux");
+  const gidMappings = parseMappings(linux, "gidMappings", "linux");
   const given = uidMappings.length > 0 || gidMappings.length > 0;
   const namespace = namespaces.find(({ type }) => type === "user");
   if (namespace === undefined) {
@@ -96,14 +96,15 @@ export function isMapped(mappings: readonly IdMapping[], id: number): boolean {
   return mappings.some(({ containerID, size }) => id >= containerID && id < containerID + size);
 }
 
-function parseMappings(linux: JsonObject, key: string): IdMapping[] {
-  const mappings = listIn(linux, key, "linux", parseMapping);
+/** Maps that a namespace, or a mount, has. Throws a SpecError. */
+export function parseMappings(object: JsonObject, key: string, at: string): IdMapping[] {
+  const mappings = listIn(object, key, at, parseMapping);
   if (mappings.length > MAX_MAPPINGS) {
-    throw new SpecError(`linux.${key}`, `must not have more than ${MAX_MAPPINGS} entries`);
+    throw new SpecError(`${at}.${key}`, `must not have more than ${MAX_MAPPINGS} entries`);
   }
   for (const [index, mapping] of mappings.entries()) {
     if (mappings.slice(0, index).some((other) => overlap(other, mapping))) {
-      throw new SpecError(`linux.${key}[${index}]`, "must not overlap with another mapping: user_namespaces(7)");
+      throw new SpecError(`${at}.${key}[${index}]`, "must not overlap with another mapping: user_namespaces(7)");
     }
   }
   return mappings;

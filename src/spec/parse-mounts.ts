@@ -4,10 +4,10 @@ import { SpecError } from "./error.ts";
 import { sortOptions } from "./mount-options.ts";
 import type { SortedOptions } from "./mount-options.ts";
 import { cleanPath, isAbsolute, resolve } from "./paths.ts";
-import { listIn, pathOf, quote, requiredStringIn, stringIn, stringsIn } from "./reader.ts";
+import { listIn, quote, requiredStringIn, stringIn, stringsIn } from "./reader.ts";
 import type { JsonObject } from "./reader.ts";
-import type { Mount } from "./spec.ts";
-import { refuse, UNSUPPORTED } from "./unsupported.ts";
+import { parseMappings } from "./parse-linux.ts";
+import type { Mount, MountIdmap } from "./spec.ts";
 
 /** The mounts in the order of config.json, which is the order they are made in. */
 export function parseMounts(config: JsonObject, bundle: string, warnings: string[]): Mount[] {
@@ -15,9 +15,8 @@ export function parseMounts(config: JsonObject, bundle: string, warnings: string
 }
 
 function parseMount(raw: JsonObject, at: string, bundle: string, warnings: string[]): Mount {
-  refuse(raw, at, UNSUPPORTED.mount);
   const options = stringsIn(raw, "options", at);
-  const sorted = sortOptions(options, pathOf(at, "options"));
+  const sorted = sortOptions(options);
   const type = stringIn(raw, "type", at);
   // The word "bind" as a type asks for no more than the option does; crun takes it so, runc fails in the kernel.
   if (type === "bind" && sorted.bind === "no") sorted.bind = "single";
@@ -34,8 +33,22 @@ function parseMount(raw: JsonObject, at: string, bundle: string, warnings: strin
     data: sorted.data,
     propagation: sorted.propagation,
     tmpcopyup: sorted.tmpcopyup && type === "tmpfs",
+    idmap: parseIdmap(raw, sorted, at),
     options,
   };
+}
+
+/** config#configMounts: maps of the mount's own, or with "idmap" alone those of the container's user namespace. */
+function parseIdmap(raw: JsonObject, { bind, idmap }: SortedOptions, at: string): MountIdmap | undefined {
+  const maps = {
+    uidMappings: parseMappings(raw, "uidMappings", at),
+    gidMappings: parseMappings(raw, "gidMappings", at),
+  };
+  const [uids, gids] = [maps.uidMappings.length > 0, maps.gidMappings.length > 0];
+  if (uids !== gids) throw new SpecError(`${at}.${uids ? "gidMappings" : "uidMappings"}`, "is required with the other");
+  if (!uids && idmap === "no") return undefined;
+  if (bind === "no") throw new SpecError(at, "cannot be idmapped: only bind mounts can here");
+  return { maps: uids ? maps : undefined, recursive: idmap === "recursive" };
 }
 
 /** Relative destinations are deprecated, but MUST be taken as relative to "/": config#configMounts. */

@@ -139,6 +139,15 @@ export const RULES: readonly Rule[] = [
     broken: findUnmappedUser,
     says: "must be an id that the mappings of the user namespace contain",
   },
+  {
+    anchor: "config#configMounts",
+    broken: ({ mounts, namespaces }) => {
+      if (namespaces.some(({ type }) => type === "user")) return undefined;
+      const index = mounts.findIndex(({ idmap }) => idmap !== undefined && idmap.maps === undefined);
+      return index === -1 ? undefined : `mounts[${index}].options`;
+    },
+    says: "idmap needs uidMappings and gidMappings of the mount, or a user namespace of the container",
+  },
 ];
 
 /** Throws at the first rule that does not hold. */

@@ -67,6 +67,8 @@ export interface Overlay {
   readonly lower: readonly string[];
   readonly upper: string;
   readonly work: string;
+  /** What the ids on the disk are to the host, where the layers are mounted idmapped; undefined where they are what they are. */
+  readonly idmap: IdMaps | undefined;
 }
 
 export interface Root {
@@ -86,6 +88,13 @@ export interface MountAttr {
 
 export type Propagation = "private" | "shared" | "slave" | "unbindable";
 
+/** The ids of a mount's files, mapped for whoever sees them through it: mount_setattr(2), MOUNT_ATTR_IDMAP. */
+export interface MountIdmap {
+  /** Maps of the mount's own, or undefined: those of the container's user namespace. */
+  readonly maps: IdMaps | undefined;
+  readonly recursive: boolean;
+}
+
 /** One of the mounts of config.json, its options sorted by what the kernel does with them. */
 export interface Mount {
   /** Clean, absolute, as seen from the container. */
@@ -102,6 +111,8 @@ export interface Mount {
   readonly data: readonly (readonly [key: string, value: string | undefined])[];
   readonly propagation: { readonly type: Propagation; readonly recursive: boolean } | undefined;
   readonly tmpcopyup: boolean;
+  /** How the ids of its files are mapped, and whether those of the mounts below it are too. */
+  readonly idmap: MountIdmap | undefined;
   /** The options as they stand in config.json, for messages and `explain`. */
   readonly options: readonly string[];
 }
@@ -193,7 +204,8 @@ export interface Hook {
 
 export type HookStage = "prestart" | "createRuntime" | "createContainer" | "startContainer" | "poststart" | "poststop";
 
-export interface UserNamespace {
+/** What the ids of a user namespace are outside of it. */
+export interface IdMaps {
   readonly uidMappings: readonly IdMapping[];
   readonly gidMappings: readonly IdMapping[];
 }
@@ -210,7 +222,7 @@ export interface Spec {
   readonly hooks: Readonly<Record<HookStage, readonly Hook[]>>;
   readonly namespaces: readonly Namespace[];
   /** Mappings of a new user namespace; undefined where there is none, or an existing one is joined. */
-  readonly userNamespace: UserNamespace | undefined;
+  readonly userNamespace: IdMaps | undefined;
   readonly devices: readonly Device[];
   readonly sysctl: readonly (readonly [key: string, value: string])[];
   readonly maskedPaths: readonly string[];

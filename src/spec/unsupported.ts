@@ -19,7 +19,6 @@ export const UNSUPPORTED = {
     "commandLine", // Windows only, like the user's name.
   ],
   user: ["username"],
-  mount: ["uidMappings", "gidMappings"],
   linux: ["timeOffsets", "intelRdt", "personality", "memoryPolicy", "netDevices", "mountLabel"],
   seccomp: ["listenerPath", "listenerMetadata"],
 } as const satisfies Record<string, readonly string[]>;

@@ -17,6 +17,7 @@ export interface Modules {
   "commands-login": typeof import("../commands/login.ts");
   "commands-logout": typeof import("../commands/logout.ts");
   "commands-image-load": typeof import("../commands/image-load.ts");
+  "commands-image-save": typeof import("../commands/image-save.ts");
   "commands-image-pull": typeof import("../commands/image-pull.ts");
   "commands-image-push": typeof import("../commands/image-push.ts");
   "commands-image-copy": typeof import("../commands/image-copy.ts");

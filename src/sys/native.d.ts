@@ -108,6 +108,9 @@ export interface Native {
   moveMount(from: Fd, to: Fd): void;
   /** `mount_setattr(2)` on the mount that `fd` is; `flags` is AT_RECURSIVE or 0, `propagation` one of MS_* or 0. */
   mountSetattr(fd: Fd, flags: number, set: number, clear: number, propagation: number): void;
+  /** `mount_setattr(2)` MOUNT_ATTR_IDMAP: the detached mount `fd` shows the ids of its files as `namespace`, a user
+   * namespace, maps them. `flags` is AT_RECURSIVE or 0. */
+  mountIdmap(fd: Fd, flags: number, namespace: Fd): void;
   /** `fsopen(2)`, close-on-exec. */
   fsopen(kind: string): Fd;
   /** `fsconfig(2)` FSCONFIG_SET_STRING. */

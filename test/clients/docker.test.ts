@@ -1,6 +1,7 @@
 /** dockerd 20.10, with tsrun as one of its runtimes, through containerd's shim. */
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after } from "node:test";
 import { eventually } from "../support/runtime.ts";
 import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
@@ -102,4 +103,17 @@ test("docker's own default profile of seccomp, capabilities and masked paths is 
 test("when all are removed, the runtime has no state left", (world) => {
   const roots = world.prints("sh", "-c", "ls -d /run/docker/runtime-*/moby");
   for (const root of roots.trim().split("\n")) assert.equal(world.prints(TSRUN, "--root", root, "list", "-q"), "");
+});
+
+test("save, and tsrun's image load and save, and load again: it is the same image", (world) => {
+  const id = world.prints(DOCKER, "inspect", "--format", "{{.Id}}", "box");
+  const [saved, again] = [join(world.dir, "saved.tar"), join(world.dir, "again.tar")];
+  const image = (...args: string[]): string =>
+    world.prints(TSRUN, "--store", join(world.dir, "images"), "image", ...args);
+  world.prints(DOCKER, "save", "-o", saved, "box");
+  assert.equal(image("load", saved), "box:latest\n");
+  image("save", "-o", again, "box");
+  world.prints(DOCKER, "rmi", "--force", "box");
+  world.prints(DOCKER, "load", "-i", again);
+  assert.equal(world.prints(DOCKER, "inspect", "--format", "{{.Id}}", "box:latest"), id);
 });

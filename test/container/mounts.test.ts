@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { succeeded, test } from "../support/box.ts";
 import type { Box } from "../support/box.ts";
@@ -266,4 +266,22 @@ test("mqueue, devpts, sysfs, proc and cgroup are what their names say", [], (box
   ] as const) {
     assert.match(text, new RegExp(`^\\S+ ${point} ${type} `, "m"));
   }
+});
+
+test("an idmapped bind shows the owners that its maps make of those on the disk", ["userns"], (box) => {
+  const source = box.file("shared");
+  chownSync(box.file("shared/x", "1"), 5, 6);
+  const maps = [{ containerID: 0, hostID: 1000, size: 1000 }];
+  const printed = box.prints("stat -c %u:%g /bound/x", ({ mounts }) => {
+    mounts.push({
+      destination: "/bound",
+      type: "bind",
+      source,
+      options: ["bind"],
+      uidMappings: maps,
+      gidMappings: maps,
+    });
+  });
+  assert.equal(printed, "1005:1006\n");
+  assert.equal(statSync(join(source, "x")).uid, 5);
 });

@@ -123,10 +123,22 @@ test(
     rmSync(join(path, "tar"));
     assert.match(store.tsrun(["image", "check", "--repair"]).stdout, /cannot be mended/);
     store.prints("image", "load", archive, "--name", "it");
-    assert.deepEqual(store.names(`layers/${sha256(layer.tar).slice(7)}`), ["fs", "layer.json", "tree"]);
+    assert.deepEqual(store.names(`layers/${sha256(layer.tar).slice(7)}`), ["fs", "layer.json", "recipe", "tree"]);
     assert.match(store.prints("image", "check"), /: 0 faults\n$/);
   },
 );
+
+test("in a user namespace the files are those of its root, also where the forms are mixed", ["erofs"], async (box) => {
+  for (const forms of [[], ["overlayfs"]]) {
+    const store = onDisk(box);
+    await loaded(store, ...forms);
+    const look = "stat -c '%u %g' /d /d/b /bin/sh; ls /o; echo >> /d/b && cat /proc/self/uid_map";
+    const [d, b, sh, o, map] = store.says(look, "--user", "root", "--userns", "auto").split("\n");
+    assert.deepEqual([d, b, sh, o], ["5 0", "0 0", "0 0", "y"]);
+    assert.doesNotMatch(map ?? "", /^ *0 +0 /);
+    assert.deepEqual(mounts(), []);
+  }
+});
 
 test("what is not in use goes, and is counted before", ["root", "erofs"], async (box) => {
   const store = onDisk(box);

@@ -248,6 +248,10 @@ test(
     await store.load();
     const code = (...args: string[]): number => store.tsrun(["run", "--image", "it", ...args]).status;
     assert.equal(code("-w", "x", box.id()), 125);
+    assert.equal(code("--no-such-flag", box.id()), 125);
+    assert.equal(code("--gpus", "all", box.id()), 125);
+    assert.equal(code("one", "two"), 125);
+    assert.equal(store.tsrun(["run", "--no-such-flag", box.id()]).status, 1, "of a bundle they are runc's");
     assert.equal(code("-v", "/none:/x", box.id()), 125);
     assert.equal(code(box.id(), "--", "/etc"), 126);
     assert.equal(code(box.id(), "--", "/etc/passwd"), 126);

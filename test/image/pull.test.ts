@@ -56,6 +56,9 @@ test("of an index the image for this machine is pulled, the one that is asked fo
   const name = `${registry.host}/x:1`;
   await pull(store, ["-q", name]);
   assert.deepEqual(store.names("layers"), layerNames(here));
+  const run = ["run", "--image", name, "--pull", "always", "--platform", "s390x", box.id()];
+  // The index says that it is, and its own configuration that it is not.
+  assert.match((await store.begin(run).ended).stderr, /is for linux\/\w+, and not for linux\/s390x/);
   const wrong = await pull(store, ["-q", "--platform", "linux/riscv64", name]);
   assert.match(wrong.stderr, /not for linux\/riscv64: it is for linux\/s390x, linux\/amd64/);
   assert.equal((await pull(store, ["-q", "--all-platforms", name])).status, 0);

@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSy
 import { join } from "node:path";
 import { layerOf } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
+import { eventually } from "../support/runtime.ts";
 import { filesLayer, Store } from "./images.ts";
 
 const SEED = layerOf([
@@ -170,4 +171,27 @@ test("what containers have put into a volume stays in it", [], async (box) => {
   store.says("rm -r /v/real", "-v", "vol:/v");
   store.prints("volume", "rm", "vol");
   assert.ok(existsSync(outside));
+});
+
+test("a volume that was being filled when its container's maker was killed is filled anew", [], async (box) => {
+  const store = new Store(box);
+  const files = Object.fromEntries(Array.from({ length: 3000 }, (_, number) => [`data/${number}`, "x".repeat(9000)]));
+  await store.load({}, await filesLayer(files));
+  const data = join(store.path, "volumes/vol/data");
+  const count = (...flags: string[]): string => store.says("ls /data | wc -l", "-v", ...flags);
+  const half = async (): Promise<void> => {
+    const id = box.id();
+    const killed = store.begin(["run", "--image", "it", "-v", "vol:/data", id]);
+    await eventually(() => existsSync(data) && readdirSync(data).length > 0, "the beginning of a copy");
+    killed.child.kill("SIGKILL");
+    await killed.ended;
+    assert.ok(readdirSync(data).length < 3000, "it was killed in time");
+    store.prints("delete", "--force", id);
+  };
+  await half();
+  assert.equal(count("vol:/data"), "3000");
+  assert.equal(count("vol:/data"), "3000");
+  store.prints("volume", "rm", "vol");
+  await half();
+  assert.equal(count("vol:/data:nocopy"), "0", "what is half is nothing");
 });

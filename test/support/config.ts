@@ -5,6 +5,8 @@ export interface Mount {
   type?: string;
   source?: string;
   options?: string[];
+  uidMappings?: object[];
+  gidMappings?: object[];
 }
 
 export interface Hook {

@@ -49,6 +49,7 @@ export function make(
     store: "/store",
     volumes: "/store/own",
     etc: { path: "/store/etc", names: ["hosts"] },
+    idmap: undefined,
     init: "/store/init",
     edits: around.edits ?? NO_EDITS,
     devices: around.devices ?? { nodes: [], rules: [] },

@@ -1,12 +1,13 @@
 //! What the worker gives up before it opens anything that others have made.
 
 use crate::error::{Context, Result};
-use rustix::fs::Mode;
+use rustix::fs::{Gid, Mode, Uid};
 use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, set_parent_process_death_signal, setrlimit, umask};
 use rustix::thread::{
     CapabilitySet, CapabilitySets, UnshareFlags, capabilities, clear_ambient_capability_set,
-    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs,
+    remove_capability_from_bounding_set, set_capabilities, set_keep_capabilities, set_no_new_privs, set_thread_res_gid,
+    set_thread_res_uid,
 };
 
 /// Files of any owner, mode and kind, and `trusted.*` attributes (that is what `SYS_ADMIN` is for).
@@ -19,8 +20,12 @@ const NEEDED: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::SETFCAP)
     .union(CapabilitySet::SYS_ADMIN);
 
-/// Confines this process; before any other thread is started, since each has capabilities of its own.
-pub fn confine() -> Result<()> {
+/// Confines this process; before any other thread is started, since each has capabilities of its own. With `identity`
+/// it is another user from then on, with the same capabilities.
+pub fn confine(identity: Option<(u32, u32)>) -> Result<()> {
+    if let Some((uid, gid)) = identity {
+        become_user(uid, gid).doing(|| format!("Cannot become {uid}:{gid}"))?;
+    }
     set_parent_process_death_signal(Some(Signal::KILL)).doing(|| "Cannot tie the worker's life to its parent's")?;
     umask(Mode::empty());
     let has = capabilities(None).doing(|| "Cannot read the worker's capabilities")?;
@@ -33,6 +38,16 @@ pub fn confine() -> Result<()> {
     let files = getrlimit(Resource::Nofile);
     let most = Rlimit { current: files.maximum, maximum: files.maximum };
     setrlimit(Resource::Nofile, most).doing(|| "Cannot raise the number of open files")
+}
+
+/// Another uid, and all that root may do: capabilities(7), "Effect of user ID changes on capabilities".
+fn become_user(uid: u32, gid: u32) -> rustix::io::Result<()> {
+    let has = capabilities(None)?;
+    set_keep_capabilities(true)?;
+    let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+    set_thread_res_gid(gid, gid, gid)?;
+    set_thread_res_uid(uid, uid, uid)?;
+    set_capabilities(None, has)
 }
 
 /// A mount that comes or goes on the host is not followed, and nothing here reaches the host.

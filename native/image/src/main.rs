@@ -20,6 +20,7 @@ mod pack;
 mod protocol;
 mod read;
 mod remove;
+mod save;
 mod source;
 mod stack;
 mod stage;
@@ -44,22 +45,33 @@ use unpack::layer;
 const LONGEST_LINE: u64 = 16 << 20;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args_os().skip(1);
-    match (arguments.next(), arguments.next()) {
-        (Some(flag), None) if flag == "--version" => {
+    let arguments: Vec<_> = std::env::args().skip(1).collect();
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["--version"] => {
             println!("tsrun-image {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
         }
-        (None, _) => match confine::confine().and_then(|()| serve()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("tsrun-image: {}", error.message);
-                ExitCode::FAILURE
-            }
+        [] => work(None),
+        ["--as", uid, gid] => match (uid.parse(), gid.parse()) {
+            (Ok(uid), Ok(gid)) => work(Some((uid, gid))),
+            _ => misused(),
         },
-        _ => {
-            eprintln!("tsrun-image: takes requests on standard input and no arguments but --version");
-            ExitCode::from(2)
+        _ => misused(),
+    }
+}
+
+fn misused() -> ExitCode {
+    eprintln!("tsrun-image: takes requests on standard input and no arguments but --as UID GID and --version");
+    ExitCode::from(2)
+}
+
+/// Serves, as the user that makes files where the worker's own id is not mapped.
+fn work(identity: Option<(u32, u32)>) -> ExitCode {
+    match confine::confine(identity).and_then(|()| serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("tsrun-image: {}", error.message);
+            ExitCode::FAILURE
         }
     }
 }
@@ -144,6 +156,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
         Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
+        Request::Write { dest, members } => save::run(&dest, &members, library).map(|()| json!({})),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
         Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),

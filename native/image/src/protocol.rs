@@ -5,6 +5,7 @@ use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
 use crate::net::{Network, fetch, gather, pull, push};
 use crate::pack;
+use crate::save;
 use crate::source::Source;
 use crate::transfer::End;
 use crate::unpack::layer::{Order, Snapshotter};
@@ -81,6 +82,13 @@ pub enum Request {
         layers: Vec<pack::request::Order>,
         /// Layers at a time.
         threads: Option<usize>,
+    },
+    /// Files as a directory or an archive.
+    Write {
+        /// Where to.
+        dest: save::Dest,
+        /// Which.
+        members: Vec<save::Member>,
     },
     /// A flat copy of the stacked layers.
     Merge {

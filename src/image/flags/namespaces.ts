@@ -1,4 +1,4 @@
-/** --network, --pid, --ipc, --uts and --cgroupns: of which namespaces a container has its own. Pure. */
+/** --network, --pid, --ipc, --uts and --cgroupns: of which namespaces a container has its own; for --userns see userns.ts. Pure. */
 import { quote } from "../../spec/reader.ts";
 import { isAbsolute } from "../../spec/paths.ts";
 import { Failure } from "../../sys/failure.ts";
@@ -26,11 +26,6 @@ const CONTAINER = "container:";
 
 /** `linux.namespaces`. Throws a Failure. */
 export function parseNamespaces(parsed: Parsed): RawNamespace[] {
-  const user = option(parsed, "userns") ?? "host";
-  if (user !== "host") {
-    const hint = user === "keep-id" ? ": it is for containers of an ordinary user, and this runs as root" : " yet";
-    throw new Failure(`--userns must be host: current value is ${quote(user)}, which is not supported${hint}`);
-  }
   const asked = Object.entries(FLAGS).flatMap(([type, { flag, own }]): RawNamespace[] => {
     const text = option(parsed, flag) ?? own[0];
     if ((own as readonly string[]).includes(text)) return [{ type }];

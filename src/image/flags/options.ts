@@ -15,6 +15,7 @@ import { hasAll, tweakCapabilities } from "../profile.ts";
 import { parseSize } from "./quantities.ts";
 import { parseSecurity, type Security } from "./security.ts";
 import { everyCharacter } from "../text.ts";
+import { parseUserns, type AutoWish } from "./userns.ts";
 import type { Wish } from "./wish.ts";
 
 export interface Options {
@@ -51,6 +52,8 @@ export interface Options {
   /** Whether there is no /dev/shm: --ipc none. */
   readonly withoutShm: boolean;
   readonly namespaces: readonly RawNamespace[];
+  /** Undefined: it has no user namespace of its own. */
+  readonly userns: AutoWish | undefined;
   readonly capabilities: readonly string[];
   /** Whether all are asked for, and not each by its name. */
   readonly allCapabilities: boolean;
@@ -83,6 +86,7 @@ export function parseOptions(parsed: Parsed): Options {
     shmSize: parseSize(option(parsed, "shm-size"), "shm-size"),
     withoutShm: option(parsed, "ipc") === "none",
     namespaces: parseNamespaces(parsed),
+    userns: parseUserns(option(parsed, "userns")),
     capabilities: tweakCapabilities(added, all(parsed, "cap-drop")),
     allCapabilities: hasAll(added),
     security: parseSecurity(all(parsed, "security-opt"), privileged),

@@ -18,6 +18,7 @@ const BIND = ["rbind", "rprivate"];
 const VOLUME_OPTIONS: ReadonlyMap<string, readonly string[]> = new Map<string, readonly string[]>([
   ["ro", ["ro", "rro"]],
   ...["rw", "z", "Z", "nocopy", "consistent", "cached", "delegated"].map((word) => [word, []] as const),
+  ["idmap", ["idmap"]],
   ...["nosuid", "nodev", "noexec", "suid", "dev", "exec"].map((word) => [word, [word, `r${word}`]] as const),
   ...["private", "rprivate", "shared", "rshared", "slave", "rslave"].map((word) => [word, [word]] as const),
 ]);

@@ -203,8 +203,8 @@ test("a namespace is the container's own, the host's, or one that is there", () 
   );
   throws(() => options("--network", "bridge"), "none, host, container:ID or ns:PATH");
   deepEqual(options("--userns", "host").namespaces, options().namespaces);
-  throws(() => options("--userns", "auto"), "not supported yet");
-  throws(() => options("--userns", "keep-id"), "runs as root");
+  throws(() => options("--userns", "keep-id"), "only root can do");
+  throws(() => options("--userns", "nonsense"), "must be host or auto");
   throws(() => options("--ipc", "ns:x"), "private, shareable, none, host, container:ID or ns:PATH");
   deepEqual(
     options("--pid", "container:x", "--net=container:y").namespaces.filter(({ container }) => container !== undefined),

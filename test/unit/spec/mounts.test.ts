@@ -1,7 +1,7 @@
 import { knownMountOptions } from "../../../src/spec/mount-options.ts";
 import type { Mount } from "../../../src/spec/spec.ts";
 import { deepEqual, equal, ok, test } from "../../support/unit.ts";
-import { parseWith, refuses } from "./example.ts";
+import { config, parse, parseWith, refuses } from "./example.ts";
 import type { JsonObject } from "./example.ts";
 
 const RDONLY = 1;
@@ -140,17 +140,37 @@ test("tmpcopyup is for a tmpfs", () => {
   equal(mount({ type: "proc", options: ["tmpcopyup"] }).tmpcopyup, false);
 });
 
+const MAPS = [{ containerID: 0, hostID: 1000, size: 10 }];
+
+test("a bind is idmapped by maps of its own, or by those of the container's user namespace", () => {
+  const files = { destination: "/a", source: "/b", type: "bind" };
+  const own = { uidMappings: MAPS, gidMappings: MAPS };
+  equal(mount({ ...files, options: ["rbind"] }).idmap, undefined);
+  deepEqual(mount({ ...files, options: ["rbind"], ...own }).idmap, { maps: own, recursive: false });
+  deepEqual(mount({ ...files, options: ["rbind", "ridmap"], ...own }).idmap, { maps: own, recursive: true });
+  const inside = config("linux", { namespaces: [{ type: "mount" }, { type: "user" }], ...own });
+  inside["mounts"] = [{ ...files, options: ["bind", "idmap"] }];
+  deepEqual(parse(inside).mounts[0]?.idmap, { maps: undefined, recursive: false });
+});
+
+test("an idmapped mount is a bind, has both maps, and something to be mapped by", () => {
+  const files = { destination: "/a", source: "/b", type: "bind" };
+  refuses("mounts", [{ ...files, options: ["idmap"] }], "mounts[0].options idmap needs uidMappings and gidMappings");
+  refuses("mounts", [{ ...files, uidMappings: MAPS }], "mounts[0].gidMappings is required with the other");
+  refuses("mounts", [{ ...files, gidMappings: MAPS }], "mounts[0].uidMappings is required with the other");
+  refuses(
+    "mounts",
+    [{ destination: "/a", type: "tmpfs", uidMappings: MAPS, gidMappings: MAPS }],
+    "mounts[0] cannot be idmapped",
+  );
+  refuses(
+    "mounts",
+    [{ ...files, uidMappings: [{}], gidMappings: MAPS }],
+    "mounts[0].uidMappings[0].containerID is required",
+  );
+});
+
 test("what is not done is refused by name", () => {
-  refuses(
-    "mounts",
-    [{ destination: "/a", source: "/b", options: ["bind", "ridmap"] }],
-    'mounts[0].options[1] "ridmap" is not supported yet',
-  );
-  refuses(
-    "mounts",
-    [{ destination: "/a", type: "tmpfs", uidMappings: [{}] }],
-    "mounts[0].uidMappings is not supported yet",
-  );
   refuses("mounts", [{ destination: "/a", type: "tmpfs", options: ["remount"] }], '"remount" is not supported');
   refuses("mounts", [{ destination: "/a" }], "mounts[0].type is required");
 });
@@ -177,5 +197,5 @@ test("features lists every option of the specification", () => {
   for (const word of ["ro", "rro", "rnosymfollow", "rstrictatime", "tmpcopyup", "runbindable", "lazytime", "loud"]) {
     ok(known.includes(word), word);
   }
-  ok(!known.includes("idmap"));
+  ok(known.includes("idmap"));
 });

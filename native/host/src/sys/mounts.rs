@@ -55,6 +55,14 @@ calls! {
         set_attributes(fd.get(), flags, &MountAttr { set, clear, propagation, user_namespace: 0 })
     }
 
+    /// `mount_setattr(2)` MOUNT_ATTR_IDMAP: the detached mount `fd` shows the ids of its files as `namespace`, a user
+    /// namespace, maps them. `flags` is AT_RECURSIVE or 0.
+    fn mountIdmap(fd: Fd, flags: u32, namespace: Fd) -> () {
+        let user_namespace = u64::from(namespace.get().as_raw_fd().cast_unsigned());
+        let attributes = MountAttr { set: libc::MOUNT_ATTR_IDMAP, clear: 0, propagation: 0, user_namespace };
+        set_attributes(fd.get(), flags, &attributes)
+    }
+
     /// `fsopen(2)`, close-on-exec.
     fn fsopen(kind: CString) -> OwnedFd {
         Ok(mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?)

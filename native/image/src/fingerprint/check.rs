@@ -14,6 +14,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use std::os::fd::OwnedFd;
 
+/// Where the blob is known to be (src/image/places.ts). Nothing follows from it, so nothing is wrong with it.
+const HINT: &str = "places.json";
 /// So many are told of and mended at a time.
 const MOST_FINDINGS: usize = 1000;
 
@@ -149,7 +151,7 @@ pub fn beside(head: &[u8]) -> Result<BTreeMap<String, String>> {
 /// The names in a layer that do not belong there.
 pub fn strangers(layer: &OwnedFd, beside: &BTreeMap<String, String>) -> Result<Vec<Vec<u8>>> {
     let items = list(open_dir(layer, b"").doing(|| "Cannot open the layer")?).doing(|| "Cannot read the layer")?;
-    let known: Vec<&str> = ["fs", LIST, RECORD].into_iter().chain(beside.keys().map(String::as_str)).collect();
+    let known: Vec<&str> = ["fs", LIST, RECORD, HINT].into_iter().chain(beside.keys().map(String::as_str)).collect();
     let strange = items.into_iter().filter(|item| !known.iter().any(|known| known.as_bytes() == item.name));
     Ok(strange.map(|item| item.name).collect())
 }

@@ -40,6 +40,7 @@ pub struct Contents {
 }
 
 /// What is in a file.
+#[derive(Clone, Copy)]
 pub struct Content {
     /// Whether it came with holes.
     pub kind: Kind,

@@ -153,7 +153,7 @@ impl Parts {
         let reading = || format!("Cannot read {RECIPE}");
         let mut numbers = [0; NUMBERS];
         self.recipe.read_exact(&mut numbers).doing(reading)?;
-        let Record { literal, path: length, data } = Record::parse(numbers);
+        let Some(Record { literal, path: length, data }) = Record::parse(&numbers) else { return Ok(false) };
         self.literal = u64::from(literal);
         let mut path = vec![0; usize::from(length)];
         self.recipe.read_exact(&mut path).doing(reading)?;

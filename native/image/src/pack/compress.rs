@@ -33,7 +33,7 @@ pub struct Packed {
 }
 
 enum Coder {
-    None(Archive),
+    None(Box<Archive>),
     Gzip(Box<GzEncoder<Archive>>),
     Zstd(Box<Encoder<'static, BufReader<Archive>>>),
 }
@@ -52,7 +52,7 @@ impl Packed {
     pub fn open(path: &str, compression: Compression) -> Result<Self> {
         let archive = open(path)?;
         let coder = match compression {
-            Compression::None => Coder::None(archive),
+            Compression::None => Coder::None(Box::new(archive)),
             // flate2 writes no time and no name into its header (RFC 1952, 2.3).
             Compression::Gzip => Coder::Gzip(Box::new(GzEncoder::new(archive, flate2::Compression::new(GZIP_LEVEL)))),
             Compression::Zstd => {

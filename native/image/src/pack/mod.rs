@@ -51,13 +51,15 @@ impl Record {
         bytes
     }
 
-    fn parse(bytes: [u8; NUMBERS]) -> Self {
-        let [a, b, c, d, e, f, data @ ..] = bytes;
-        Self {
-            literal: u32::from_le_bytes([a, b, c, d]),
-            path: u16::from_le_bytes([e, f]),
-            data: u64::from_le_bytes(data),
-        }
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (literal, rest) = bytes.split_first_chunk()?;
+        let (path, rest) = rest.split_first_chunk()?;
+        let data = rest.first_chunk()?;
+        Some(Self {
+            literal: u32::from_le_bytes(*literal),
+            path: u16::from_le_bytes(*path),
+            data: u64::from_le_bytes(*data),
+        })
     }
 }
 
@@ -99,6 +101,6 @@ mod tests {
     #[test]
     fn a_record_is_read_as_it_was_written() {
         let record = Record { literal: 1536, path: 4095, data: 1 << 40 };
-        assert_eq!(Record::parse(record.bytes()), record);
+        assert_eq!(Record::parse(&record.bytes()), Some(record));
     }
 }

@@ -141,16 +141,16 @@ pub fn unpack(
     let record = match snapshotter {
         Snapshotter::Overlayfs => {
             let ground = Disk::new(stage.directory("fs")?, Keeper::new(stage.dir())?);
-            let (grown, recorded) = grow(&job, supply, ground, |tree, stream| {
+            let (grown, recipe) = grow(&job, supply, ground, |tree, stream| {
                 let mut recorder = Recorder::new(stream, stage.dir())?;
                 apply_all(tree, &mut recorder)?;
                 recorder.finish()
             })?;
             let Grown { ground, body, sums } = grown;
             let kept = ground.keeper.finish().map(|sum| (KEPT.to_owned(), sum));
-            let beside = [(RECIPE.to_owned(), recorded.sum)].into_iter().chain(kept).collect();
+            let beside = [(RECIPE.to_owned(), recipe.sum)].into_iter().chain(kept).collect();
             let digest = sums.digest.to_string();
-            let record = Record { body, digest, size, archive_size: recorded.length, snapshotter, beside };
+            let record = Record { body, digest, size, archive_size: recipe.length, snapshotter, beside };
             fingerprint::write(stage.dir(), &record.json()?, &ground.contents)?;
             record
         }
