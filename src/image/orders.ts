@@ -18,6 +18,9 @@ export interface LayerOrder {
   readonly dest: string;
 }
 
+/** In which form layers are kept: as directories, or each as its archive with an index. */
+export type Snapshotter = "overlayfs" | "erofs";
+
 /** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
 export interface FromSource {
   readonly source: Source;
@@ -48,6 +51,7 @@ export interface PullOrder {
   readonly authorization?: string;
   readonly renewal?: Renewal;
   readonly staging: string;
+  readonly snapshotter: Snapshotter;
   readonly threads: number;
   readonly layers: readonly {
     readonly url: string;

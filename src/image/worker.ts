@@ -16,6 +16,7 @@ import type {
   PullOrder,
   PushedBlob,
   PushOrder,
+  Snapshotter,
 } from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
@@ -29,11 +30,16 @@ export interface Requests {
   };
   list: { in: FromSource; out: { members: readonly string[] } };
   unpack: {
-    in: FromSource & { staging: string; threads: number; layers: readonly LayerOrder[] };
+    in: FromSource & {
+      staging: string;
+      snapshotter: Snapshotter;
+      threads: number;
+      layers: readonly LayerOrder[];
+    };
     out: { layers: readonly UnpackedLayer[] };
   };
   measure: {
-    in: FromSource & { members: readonly string[]; path: string };
+    in: FromSource & { snapshotter: Snapshotter; members: readonly string[]; path: string };
     out: { bytes: number; files: number; free: number; freeFiles: number | null };
   };
   stack: { in: { layers: readonly string[]; dest: string; staging: string }; out: { needed: boolean } };
@@ -100,6 +106,7 @@ export interface UnpackedLayer {
   readonly size: number;
   readonly bytes: number;
   readonly opaqueRoot: boolean;
+  readonly snapshotter: Snapshotter;
 }
 
 /** What was found of a layer: the first of it in words. */
