@@ -8,10 +8,9 @@ import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
 import type { GatherOrder, PushedBlob, PushOrder } from "./orders.ts";
-import type { Compression } from "./make-manifest.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
-import type { Member, WriteDest } from "./write.ts";
+import type { Member, PackOrder, WriteDest } from "./write.ts";
 
 /** Where an image comes from, as the worker is told. */
 export interface Source {
@@ -69,13 +68,6 @@ export interface PullOrder {
     readonly spool: string;
     readonly lock: string;
   }[];
-}
-
-/** A stored layer that is to be a blob in a file. */
-interface PackOrder {
-  readonly layer: string;
-  readonly compression: Compression;
-  readonly file: string;
 }
 
 /** What the worker can be asked, and what it answers. */

@@ -1,5 +1,13 @@
-/** What the worker is told of files that are written outside of the store: native/image/src/save/. */
+/** What the worker is told of files that are written outside of the store: native/image/src/save/, pack/. */
+import type { Compression } from "./make-manifest.ts";
 import type { FromSource } from "./worker.ts";
+
+/** A stored layer that is to be a blob in a file. */
+export interface PackOrder {
+  readonly layer: string;
+  readonly compression: Compression;
+  readonly file: string;
+}
 
 /** Where to; a directory must not be there, and an archive takes the place of the file that is. */
 export type WriteDest =
