@@ -2,6 +2,7 @@
 import { attempt, Failure } from "../sys/failure.ts";
 import { isAbsolute, resolve } from "../spec/paths.ts";
 import type { Sys } from "../sys/sys.ts";
+import type { Snapshotter } from "../image/orders.ts";
 import type { Log } from "./log.ts";
 
 export interface Globals {
@@ -11,6 +12,8 @@ export interface Globals {
   readonly rootGiven: boolean;
   /** Absolute: where images are. */
   readonly store: string;
+  /** In which form layers are kept that are brought there. */
+  readonly snapshotter: Snapshotter;
   /** "disabled": no cgroup is made, as crun has it. "systemd" never reaches a command that makes one. */
   readonly cgroupManager: "cgroupfs" | "disabled" | "systemd";
   readonly debug: boolean;

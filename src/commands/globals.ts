@@ -20,6 +20,9 @@ export function globalsOf(sys: Sys, parsed: Parsed, env: readonly string[]): Glo
     get store() {
       return store === undefined ? defaultStore(sys, env) : absolutePath(sys, store);
     },
+    get snapshotter() {
+      return snapshotterOf(option(parsed, "snapshotter") ?? variable(env, "TSRUN_SNAPSHOTTER"));
+    },
     cgroupManager: managerOf(parsed),
     debug: isSet(parsed, "debug"),
   };
@@ -58,6 +61,12 @@ function defaultStore(sys: Sys, env: readonly string[]): string {
 function isSystemWide(sys: Sys, env: readonly string[]): boolean {
   if (sys.geteuid() !== 0) return false;
   return variable(env, "USER") === "root" || readFile(sys, null, "/proc/self/uid_map").trim().endsWith(" 4294967295");
+}
+
+function snapshotterOf(name: string): Globals["snapshotter"] {
+  if (name === "") return "overlayfs";
+  if (name === "overlayfs" || name === "erofs") return name;
+  throw new Failure(`unknown snapshotter ${JSON.stringify(name)}: must be overlayfs or erofs`);
 }
 
 function managerOf(parsed: Parsed): Globals["cgroupManager"] {

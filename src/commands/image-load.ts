@@ -14,7 +14,8 @@ export function run(context: Context, parsed: Parsed): number {
   const worker = new Worker(sys, env, place === STANDARD_INPUT ? [input] : []);
   input.take();
   using _worker = worker;
-  const manner = { name: option(parsed, "name"), view: viewFor(context, parsed, "load") };
+  const { snapshotter } = globals;
+  const manner = { name: option(parsed, "name"), snapshotter, view: viewFor(context, parsed, "load") };
   printLoaded(context, parsed, loadImages({ sys, path: globals.store }, worker, place, manner));
   return 0;
 }

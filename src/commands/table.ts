@@ -79,6 +79,11 @@ const CREATE_FLAGS: readonly Flag[] = [
 export const GLOBAL_FLAGS: readonly Flag[] = [
   { name: "root", value: "DIR", help: "where the state of containers is kept (default: /run/tsrun)" },
   { name: "store", value: "DIR", help: "where images are kept (default: /var/lib/tsrun)" },
+  {
+    name: "snapshotter",
+    value: "NAME",
+    help: "keep layers as directories, overlayfs (default), or as an archive with an index, erofs",
+  },
   { name: "log", value: "FILE", help: "append failures to this file too" },
   { name: "log-format", value: "FORMAT", help: "text or json (default: text)" },
   { name: "debug", help: "say where in the program a failure comes from" },

@@ -1,5 +1,6 @@
 /** What a mount, a device node or a link will be like, in words: from the parsed form, which is what is done. */
 import type { DeviceOrder } from "../mechanisms/devices.ts";
+import { isIndex } from "../mechanisms/erofs.ts";
 import type { MountOrder } from "../mechanisms/mounts.ts";
 import type { DevSymlink } from "../spec/defaults.ts";
 import type { IdMapping, Mount, MountIdmap, Propagation, Root } from "../spec/spec.ts";
@@ -164,6 +165,10 @@ export function describeRoot({ path, readonly, overlay }: Root): string[] {
   const lines: string[] = [];
   if (overlay !== undefined) {
     lines.push(`the ${countOf(overlay.lower.length, "layer")} from the top: ${overlay.lower.join(", ")}`);
+    if (overlay.lower.some(isIndex))
+      lines.push(
+        "erofs: an index of the archive beside it, whose files lie there; mounted from both files, without a loop device",
+      );
     lines.push(
       "a file is that of the topmost layer that has it; one that is deleted is hidden by a whiteout in a layer above",
     );

@@ -1,8 +1,10 @@
 /** The nearest commands to each step of the plan. Lines that begin with "#" say what no command can do. */
+import { archiveOf, isIndex } from "../mechanisms/erofs.ts";
 import type { MountOrder } from "../mechanisms/mounts.ts";
 import { pathOf } from "../mechanisms/sysctl.ts";
 import type { Verb, With } from "../plan/step.ts";
 import { CAPABILITIES } from "../spec/parse-process.ts";
+import { basename, dirname } from "../spec/paths.ts";
 import type { Device, Mount, Root, User } from "../spec/spec.ts";
 import { quote } from "./words.ts";
 
@@ -95,14 +97,28 @@ export const SHELL: { readonly [V in Verb]: (options: With<V>) => Lines } = {
 
 function mountRoot({ overlay }: Root): Lines {
   if (overlay === undefined) return ['mount --rbind "$rootfs" "$rootfs"'];
-  const options = `lowerdir=${overlay.lower.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}`;
+  const placeOf = (layer: string): string => `${dirname(overlay.upper)}/lower/${basename(dirname(layer))}`;
+  const mounted = overlay.lower.map((layer) => (isIndex(layer) ? placeOf(layer) : layer));
+  const options = `lowerdir=${mounted.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}`;
   const mapped =
     overlay.idmap === undefined
       ? []
       : [
           "# Each of these directories would be idmapped first, outside: mount --bind -o X-mount.idmap=... of util-linux 2.39.",
         ];
-  return [...mapped, `mount -t overlay -o ${quote(options)} overlay "$rootfs"`];
+  return [
+    ...mapped,
+    ...overlay.lower.filter(isIndex).flatMap((layer) => shellIndex(layer, placeOf(layer))),
+    `mount -t overlay -o ${quote(options)} overlay "$rootfs"`,
+  ];
+}
+
+/** A shell has no mounts without a place; this one is in the container's mount namespace, and ends with it. */
+function shellIndex(layer: string, place: string): Lines {
+  return [
+    `mkdir -p ${quote(place)}`,
+    `mount -t erofs -o ${quote(`ro,device=${archiveOf(layer)}`)} ${quote(layer)} ${quote(place)}`,
+  ];
 }
 
 const PROPAGATION = ["private", "shared", "slave", "unbindable"].flatMap((word) => [word, `r${word}`]);

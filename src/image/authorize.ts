@@ -7,7 +7,8 @@ import { encodeBase64 } from "./base64.ts";
 import { mayBeAsked, mayHaveCredentials, parseChallenges, type Challenge } from "./challenge.ts";
 import { networkFor, type Network } from "./network.ts";
 import { encodeQuery, parseUrl, type Url } from "./url.ts";
-import type { FetchAnswer as Answer, FetchOrder, Renewal, Worker } from "./worker.ts";
+import type { FetchOrder, Renewal } from "./orders.ts";
+import type { FetchAnswer as Answer, Worker } from "./worker.ts";
 
 /** The value of a header, and what gets a new one when it has expired. */
 export interface Authorization {

@@ -39,7 +39,9 @@ function checkContent(check: Check, path: string, record: ImageRecord, blobs: Re
   const { diffIds, created } = parseImageConfig(readBlob(store, record.id));
   const { manifest, ...others } = record;
   const lower = record.lower.filter((each) => each.startsWith("layers/"));
-  const follows = new Set(diffIds.map((diffId) => `layers/${diffId.slice(diffId.indexOf(":") + 1)}/fs`));
+  // Which of the two is there is for the layer to say.
+  const folders = diffIds.map((diffId) => `layers/${diffId.slice(diffId.indexOf(":") + 1)}`);
+  const follows = new Set(folders.flatMap((folder) => [`${folder}/fs`, `${folder}/erofs`]));
   const isRight =
     JSON.stringify(record.layers) === JSON.stringify(diffIds) &&
     record.created === created &&

@@ -13,7 +13,8 @@ import type { PullView } from "./pull-view.ts";
 import { noRoom } from "./room.ts";
 import { isThere, layerPath, namesIn, type Store } from "./store.ts";
 import { isFree, type Task } from "./tasks.ts";
-import { WorkerFailure, type LayerOrder, type Worker } from "./worker.ts";
+import type { LayerOrder, Snapshotter } from "./orders.ts";
+import { WorkerFailure, type Worker } from "./worker.ts";
 
 /** Layers that are unpacked at a time; more would wait for the disk. */
 const THREADS = 4;
@@ -21,6 +22,7 @@ const THREADS = 4;
 interface Bringing {
   readonly source: Opened["source"];
   readonly task: Task;
+  readonly snapshotter: Snapshotter;
   readonly view: PullView | undefined;
 }
 
@@ -55,16 +57,17 @@ function unpack(
   store: Store,
   worker: Worker,
   missing: Missing,
-  { source, task, view, all }: Bringing & { readonly all: Found["layers"] },
+  { source, task, view, all, snapshotter }: Bringing & { readonly all: Found["layers"] },
 ): void {
   const numbers = [...missing.values()].map((layer) => all.findIndex(({ diffId }) => diffId === layer.diffId));
   const layers = [...missing].map(([diffId, layer]): LayerOrder => ({ ...layer, dest: layerPath(store, diffId) }));
-  const request = { source, scratch: store.path, staging: task.path, threads: THREADS, layers };
+  const request = { source, scratch: store.path, staging: task.path, snapshotter, threads: THREADS, layers };
   try {
     worker.ask("unpack", request, (event) => view?.heard({ ...event, layer: numbers[event.layer] ?? 0 }));
   } catch (error) {
     if (!(error instanceof WorkerFailure) || error.kind !== "no-space") throw error;
-    throw noRoom(store, worker, { source, scratch: store.path, members: layers.map(({ member }) => member) });
+    const members = layers.map(({ member }) => member);
+    throw noRoom(store, worker, { source, scratch: store.path, snapshotter, members });
   }
 }
 

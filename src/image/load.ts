@@ -23,7 +23,11 @@ import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask, type Task } from "./tasks.ts";
 import { nameFromPath, type Place } from "./transport.ts";
 import { asMachine } from "./platform.ts";
+import type { Snapshotter } from "./orders.ts";
 import type { UnpackedLayer, Worker } from "./worker.ts";
+
+/** What of a layer in this form an overlay is given. */
+const FILES = { overlayfs: "fs", erofs: "erofs" } as const satisfies Record<Snapshotter, string>;
 
 /** `layer.json` of a layer with the most directories that the worker lets pass. */
 const LAYER_LIMIT = 64 << 20;
@@ -35,13 +39,14 @@ export interface Loaded {
 
 /** How a place is loaded. */
 interface Manner {
+  readonly snapshotter: Snapshotter;
   /** What the image will be called, where it is not as the place calls it. */
   readonly name?: string | undefined;
   readonly view?: PullView | undefined;
 }
 
 /** Loads every image of a place. Throws a Failure; what was not complete is not there then. */
-export function loadImages(store: Store, worker: Worker, place: Place, { name, view }: Manner): Loaded[] {
+export function loadImages(store: Store, worker: Worker, place: Place, { name, snapshotter, view }: Manner): Loaded[] {
   makeStore(store);
   sweepLeftovers(store, worker);
   const { source, images } = openImages(store, worker, place);
@@ -54,7 +59,7 @@ export function loadImages(store: Store, worker: Worker, place: Place, { name, v
   try {
     return named.flatMap(({ image, names }) => {
       view?.found(toBeSeen(store, image, names));
-      bringLayers(store, worker, image, { source, task, view });
+      bringLayers(store, worker, image, { source, task, view, snapshotter });
       const stored = storeImage(store, worker, { image, names, task });
       view?.done();
       return stored;
@@ -177,7 +182,7 @@ export function stackLayers(
   const infos = downwards.map((diffId) => layerInfo(store, diffId));
   const opaque = infos.findIndex((info) => info.opaqueRoot);
   const shown = opaque < 0 ? downwards : downwards.slice(0, opaque + 1);
-  const lower = shown.map((diffId) => `layers/${hexOf(diffId)}/fs`);
+  const lower = shown.map((diffId) => `layers/${hexOf(diffId)}/${FILES[layerInfo(store, diffId).snapshotter]}`);
   const stack = stackName(id);
   const paths = shown.map((diffId) => layerPath(store, diffId)).toReversed();
   const dest = `${store.path}/${stack}`;

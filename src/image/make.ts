@@ -6,6 +6,7 @@ import type { Fd, Sys } from "../sys/sys.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
+import { openLayer } from "../mechanisms/erofs.ts";
 import type { Overlay } from "../spec/spec.ts";
 import { makeContainerFiles, writeFile, type Owner } from "./containers.ts";
 import { fillVolume } from "./fill.ts";
@@ -46,7 +47,7 @@ export function makeFiles(store: Store, files: Files): void {
     attempt(`make the files of the container in ${owned}`, () => {
       using folder = openDirectory(sys, null, owned);
       for (const name of ["rootfs", "work"]) sys.mkdirat(folder, name, 0o700);
-      using top = openDirectory(sys, null, overlay.lower[0] ?? "");
+      using top = openLayer(sys, overlay.lower[0] ?? "");
       makeLike(sys, folder, "upper", top)[Symbol.dispose]();
       makeVolumes(store, folder, files);
       makeEtc(sys, folder, files.etc);

@@ -52,7 +52,7 @@ export function obtainImage(
     return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text, platform);
   }
   using worker = new Worker(sys, env);
-  return findLoaded(store, worker, place) ?? loadOne(store, worker, place);
+  return findLoaded(store, worker, place) ?? loadOne(context, store, worker, place);
 }
 
 /** Of the images of one name the one for this platform; the one that the name means where there is none, or none is asked for. */
@@ -102,8 +102,8 @@ function unnamed(store: Store, id: ImageRecord["id"]): ImageRecord | undefined {
   return listRecords(store).find((record) => record.name === undefined && record.id === id);
 }
 
-function loadOne(store: Store, worker: Worker, place: Place): Obtained {
-  const [loaded] = loadImages(store, worker, place, {});
+function loadOne({ globals }: Context, store: Store, worker: Worker, place: Place): Obtained {
+  const [loaded] = loadImages(store, worker, place, { snapshotter: globals.snapshotter });
   if (loaded === undefined) throw new Failure(`there is no image in ${place.path}`);
   return loaded;
 }

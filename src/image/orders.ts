@@ -1,6 +1,75 @@
-/** What the worker is told of blobs that go somewhere: native/image/src/net/push.rs and gather.rs. */
+/** What the worker is told of layers and blobs, and where they come from. */
+import type { Compression } from "./make-manifest.ts";
 import type { Network } from "./network.ts";
-import type { FromSource, Renewal } from "./worker.ts";
+
+/** Where an image comes from, as the worker is told. */
+export interface Source {
+  /** A stream is an archive that can be read only once: the worker keeps a copy as long as it needs it. */
+  readonly kind: "dir" | "archive" | "stream";
+  readonly path: string;
+}
+
+/** A layer to be unpacked: the member of the source, what it must be, and where it goes. */
+export interface LayerOrder {
+  readonly member: string;
+  readonly digest?: string;
+  readonly size?: number;
+  readonly diffId: string;
+  readonly dest: string;
+}
+
+/** In which form layers are kept: as directories, or each as its archive with an index. */
+export type Snapshotter = "overlayfs" | "erofs";
+
+/** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
+export interface FromSource {
+  readonly source: Source;
+  readonly scratch: string;
+}
+
+/** A request to a registry or a token service. */
+export interface FetchOrder {
+  readonly method?: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Goes to the origin of `url` only. */
+  readonly authorization?: string;
+  readonly body?: string;
+  readonly limit: number;
+  readonly digest?: string;
+  readonly attempts?: number;
+}
+
+/** The request for a token, and the way to whom it goes: the token service is often another host than the registry. */
+export interface Renewal {
+  readonly network: Network;
+  readonly ask: FetchOrder;
+}
+
+/** Layers to be pulled. */
+export interface PullOrder {
+  readonly authorization?: string;
+  readonly renewal?: Renewal;
+  readonly staging: string;
+  readonly snapshotter: Snapshotter;
+  readonly threads: number;
+  readonly layers: readonly {
+    readonly url: string;
+    readonly digest: string;
+    readonly size: number;
+    readonly diffId: string;
+    readonly dest: string;
+    readonly spool: string;
+    readonly lock: string;
+  }[];
+}
+
+/** A stored layer that is to be a blob in a file. */
+export interface PackOrder {
+  readonly layer: string;
+  readonly compression: Compression;
+  readonly file: string;
+}
 
 /** Where the bytes of a blob come from that is to be sent. */
 export type Origin =

@@ -30,7 +30,8 @@ import {
 } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
-import { WorkerFailure, type PullOrder, type Worker } from "./worker.ts";
+import type { PullOrder, Snapshotter } from "./orders.ts";
+import { WorkerFailure, type Worker } from "./worker.ts";
 
 export interface PullOptions extends Access {
   /** The machine's where it is not given; "all" for every one that the image is for. */
@@ -60,7 +61,7 @@ export function pullImage(context: Context, worker: Worker, text: string, option
   if (other !== undefined)
     context.log.warn(`${text} is ${canonical(reference)} here; by registries.conf podman would take ${other}`);
   const remote = findRemote(context, worker, { reference, endpoints: endpointsOf(conf, reference), options });
-  return bring(store, worker, { reference, remote, options });
+  return bring(store, worker, { reference, remote, options, snapshotter: context.globals.snapshotter });
 }
 
 interface Wanted {
@@ -131,6 +132,7 @@ interface Order {
   readonly reference: Reference;
   readonly remote: Remote;
   readonly options: PullOptions;
+  readonly snapshotter: Snapshotter;
 }
 
 function bring(store: Store, worker: Worker, order: Order): Loaded[] {
@@ -147,7 +149,7 @@ function bring(store: Store, worker: Worker, order: Order): Loaded[] {
 }
 
 /** What it needs is not swept meanwhile. */
-function bringClaimed(store: Store, worker: Worker, { reference, remote, options }: Order): Loaded[] {
+function bringClaimed(store: Store, worker: Worker, { reference, remote, options, snapshotter }: Order): Loaded[] {
   const { registry, images, document } = remote;
   const { digest } = document;
   const index = isIndex(document) ? document : undefined;
@@ -170,7 +172,7 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
   view.found({ name, digest, isUpToDate, layers: layers.map((layer) => ({ ...layer, isThere: isHere(layer) })) });
   try {
     const missing = layers.filter((layer) => !isHere(layer));
-    fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path });
+    fetchLayers(store, worker, registry, { layers, missing, view, staging: task.path, snapshotter });
     const main = chosen(images, store);
     const loaded = images.flatMap((image, at) => {
       const platform = at === main ? undefined : nameOf(image.config.platform);
@@ -252,13 +254,14 @@ interface Fetching {
   readonly missing: Found["layers"];
   readonly view: PullView;
   readonly staging: string;
+  readonly snapshotter: Snapshotter;
 }
 
 function fetchLayers(
   store: Store,
   worker: Worker,
   registry: Registry,
-  { layers, missing, view, staging }: Fetching,
+  { layers, missing, view, staging, snapshotter }: Fetching,
 ): void {
   if (missing.length === 0) return;
   const { header, renewal } = registry.authorization ?? {};
@@ -266,6 +269,7 @@ function fetchLayers(
     ...(header === undefined ? {} : { authorization: header }),
     ...(renewal === undefined ? {} : { renewal }),
     staging,
+    snapshotter,
     threads: THREADS,
     layers: missing.map(({ digest = "", size = 0, diffId }) => ({
       url: registry.address(`blobs/${digest}`),

@@ -10,7 +10,8 @@ import { DOCUMENT_TYPES, MANIFEST_LIMIT, type Descriptor } from "./manifest.ts";
 import { networkFor, type Network } from "./network.ts";
 import type { Endpoint } from "./registries-conf.ts";
 import { isLoopback, parseAuthority, type Url } from "./url.ts";
-import { WorkerFailure, type FetchAnswer as Answer, type FetchOrder, type Worker } from "./worker.ts";
+import type { FetchOrder } from "./orders.ts";
+import { WorkerFailure, type FetchAnswer as Answer, type Worker } from "./worker.ts";
 
 /** A manifest or an index, as it came. */
 export interface Document extends Descriptor {

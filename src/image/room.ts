@@ -15,7 +15,13 @@ export function noRoom(store: Store, worker: Worker, from: Omit<Requests["measur
 export function noRoomForPull(store: Store, worker: Worker, order: Requests["weigh"]["in"]): Failure {
   const source = { kind: "dir", path: store.path } as const;
   const { bytes, files, spooled } = worker.ask("weigh", order);
-  const { free, freeFiles } = worker.ask("measure", { source, scratch: store.path, members: [], path: store.path });
+  const { free, freeFiles } = worker.ask("measure", {
+    source,
+    scratch: store.path,
+    snapshotter: order.ask.snapshotter,
+    members: [],
+    path: store.path,
+  });
   // What has come of their blobs goes when the pull has failed.
   return failure(store, { bytes, files, free: free + spooled, freeFiles });
 }

@@ -19,7 +19,8 @@ import {
 } from "./manifest.ts";
 import { choosePlatform, type Machine } from "./platform.ts";
 import { STANDARD_INPUT, type Form, type Place } from "./transport.ts";
-import { passedPath, type LayerOrder, type Source, type Worker } from "./worker.ts";
+import type { LayerOrder, Source } from "./orders.ts";
+import { passedPath, type Worker } from "./worker.ts";
 
 /** An image that can be loaded. */
 export interface Found {

@@ -2,7 +2,8 @@
  * The image store, a directory that only its owner may enter (CVE-2021-41091):
  *
  *     blobs/ALGORITHM/HEX      manifests and configurations, as they were loaded
- *     layers/HEX/{fs,layer.json,tree,recipe}   one directory for each diff id, shared by all images that have the layer
+ *     layers/HEX/              one directory for each diff id, shared by all images that have the layer: layer.json, and its
+ *                          files in `fs` with `tree` and `recipe`, or its archive in `tar` and the index of that in `erofs`
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it

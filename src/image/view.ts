@@ -16,7 +16,8 @@ import { attempt, Failure } from "../sys/failure.ts";
 import { openPath, statOf } from "../sys/files.ts";
 import { openIn } from "../sys/root.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
-import { setLower } from "../mechanisms/overlay.ts";
+import { isIndex, openLayer } from "../mechanisms/erofs.ts";
+import { mountOverlay } from "../mechanisms/overlay.ts";
 
 /** Opening a device does things: none can be opened through the view. */
 const ATTRIBUTES = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
@@ -33,15 +34,13 @@ export function openView(sys: Sys, lower: readonly string[]): Fd {
     const [only] = lower;
     if (only !== undefined && lower.length === 1) {
       // overlayfs wants two directories where there is no upper one.
+      if (isIndex(only)) return openLayer(sys, only, ATTRIBUTES);
       using place = openPath(sys, only);
       const tree = sys.openTree(place, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
       sys.mountSetattr(tree, 0, ATTRIBUTES, 0, 0);
       return tree;
     }
-    using context = sys.fsopen("overlay");
-    setLower(sys, context, lower);
-    sys.fsconfigCreate(context);
-    return sys.fsmount(context, ATTRIBUTES);
+    return mountOverlay(sys, { lower }, { attributes: ATTRIBUTES });
   });
 }
 

@@ -7,76 +7,20 @@ import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
-import type { GatherOrder, PushedBlob, PushOrder } from "./orders.ts";
-import type { Compression } from "./make-manifest.ts";
+import type {
+  FetchOrder,
+  FromSource,
+  GatherOrder,
+  LayerOrder,
+  PackOrder,
+  PullOrder,
+  PushedBlob,
+  PushOrder,
+  Snapshotter,
+} from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
 import type { Member, WriteDest } from "./write.ts";
-
-/** Where an image comes from, as the worker is told. */
-export interface Source {
-  /** A stream is an archive that can be read only once: the worker keeps a copy as long as it needs it. */
-  readonly kind: "dir" | "archive" | "stream";
-  readonly path: string;
-}
-
-/** A layer to be unpacked: the member of the source, what it must be, and where it goes. */
-export interface LayerOrder {
-  readonly member: string;
-  readonly digest?: string;
-  readonly size?: number;
-  readonly diffId: string;
-  readonly dest: string;
-}
-
-/** `scratch` is a directory for an unnamed file, which a compressed archive is decompressed into. */
-export interface FromSource {
-  readonly source: Source;
-  readonly scratch: string;
-}
-
-/** A request to a registry or a token service. */
-export interface FetchOrder {
-  readonly method?: string;
-  readonly url: string;
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Goes to the origin of `url` only. */
-  readonly authorization?: string;
-  readonly body?: string;
-  readonly limit: number;
-  readonly digest?: string;
-  readonly attempts?: number;
-}
-
-/** The request for a token, and the way to whom it goes: the token service is often another host than the registry. */
-export interface Renewal {
-  readonly network: Network;
-  readonly ask: FetchOrder;
-}
-
-/** Layers to be pulled. */
-export interface PullOrder {
-  readonly authorization?: string;
-  readonly renewal?: Renewal;
-  readonly staging: string;
-  readonly threads: number;
-  readonly layers: readonly {
-    readonly url: string;
-    readonly digest: string;
-    readonly size: number;
-    readonly diffId: string;
-    readonly dest: string;
-    readonly spool: string;
-    readonly lock: string;
-  }[];
-}
-
-/** A stored layer that is to be a blob in a file. */
-interface PackOrder {
-  readonly layer: string;
-  readonly compression: Compression;
-  readonly file: string;
-}
 
 /** What the worker can be asked, and what it answers. */
 export interface Requests {
@@ -86,11 +30,16 @@ export interface Requests {
   };
   list: { in: FromSource; out: { members: readonly string[] } };
   unpack: {
-    in: FromSource & { staging: string; threads: number; layers: readonly LayerOrder[] };
+    in: FromSource & {
+      staging: string;
+      snapshotter: Snapshotter;
+      threads: number;
+      layers: readonly LayerOrder[];
+    };
     out: { layers: readonly UnpackedLayer[] };
   };
   measure: {
-    in: FromSource & { members: readonly string[]; path: string };
+    in: FromSource & { snapshotter: Snapshotter; members: readonly string[]; path: string };
     out: { bytes: number; files: number; free: number; freeFiles: number | null };
   };
   stack: { in: { layers: readonly string[]; dest: string; staging: string }; out: { needed: boolean } };
@@ -157,6 +106,7 @@ export interface UnpackedLayer {
   readonly size: number;
   readonly bytes: number;
   readonly opaqueRoot: boolean;
+  readonly snapshotter: Snapshotter;
 }
 
 /** What was found of a layer: the first of it in words. */

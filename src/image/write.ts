@@ -1,5 +1,5 @@
 /** What the worker is told of files that are written outside of the store: native/image/src/save/. */
-import type { FromSource } from "./worker.ts";
+import type { FromSource } from "./orders.ts";
 
 /** Where to; a directory must not be there, and an archive takes the place of the file that is. */
 export type WriteDest =

@@ -6,7 +6,8 @@ import { openPath, readFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { dirname } from "../spec/paths.ts";
 import type { IdMaps, Overlay } from "../spec/spec.ts";
-import { coverMapped, hostIdOf } from "./idmap.ts";
+import { isIndex, openLayer } from "./erofs.ts";
+import { coverMapped, hostIdOf, mapIds } from "./idmap.ts";
 
 /**
  * A detached overlay of layers that are idmapped with `namespace`: since Linux 5.19. overlayfs takes paths, so a helper covers
@@ -33,10 +34,11 @@ const LIMIT = 4096;
 function sendMappedOverlay(sys: Sys, overlay: Overlay, namespace: Fd, channel: Fd): void {
   try {
     enterPrivateMounts(sys);
-    // Upper and work must be on one mount.
-    for (const path of [...overlay.lower, dirname(overlay.upper)]) coverMapped(sys, path, namespace);
+    // Upper and work must be on one mount. An index has no place to be covered: it is mapped when it is mounted.
+    const directories = overlay.lower.filter((layer) => !isIndex(layer));
+    for (const path of [...directories, dirname(overlay.upper)]) coverMapped(sys, path, namespace);
     if (overlay.idmap !== undefined) becomeMappedRoot(sys, overlay.idmap);
-    using tree = mountOverlay(sys, overlay);
+    using tree = mountOverlay(sys, overlay, { namespace });
     sys.sendMessage(channel, "overlay", [tree]);
   } catch (error) {
     sys.sendMessage(channel, reasonOf(error).slice(0, LIMIT), []);
@@ -62,31 +64,53 @@ export function enterPrivateMounts(sys: Sys): void {
   sys.mountSetattr(slash, AT_RECURSIVE, 0, 0, MS_SLAVE);
 }
 
-/** A detached overlay. Throws a SysError. */
-export function mountOverlay(sys: Sys, overlay: Overlay): Fd {
+/** How an overlay is mounted: MOUNT_ATTR_*, and the user namespace that layers are idmapped with which have no place. */
+interface Manner {
+  readonly attributes?: number;
+  readonly namespace?: Fd;
+}
+
+/** A detached overlay, read-only where there is no upper directory. Throws a SysError. */
+export function mountOverlay(
+  sys: Sys,
+  { lower, upper, work }: Pick<Overlay, "lower"> & Partial<Overlay>,
+  { attributes = 0, namespace }: Manner = {},
+): Fd {
   using context = sys.fsopen("overlay");
-  setLower(sys, context, overlay.lower);
-  sys.fsconfigString(context, "upperdir", overlay.upper);
-  sys.fsconfigString(context, "workdir", overlay.work);
-  sys.fsconfigCreate(context);
-  return sys.fsmount(context, 0);
+  // Since Linux 6.15 a layer may be mounted nowhere; the overlay has a mount of its own of it once it is made, and not before.
+  const mounted: Fd[] = [];
+  try {
+    setLower(sys, context, lower, (layer) => {
+      const tree = openLayer(sys, layer);
+      mounted.push(tree);
+      if (namespace !== undefined) mapIds(sys, tree, false, namespace);
+      return tree;
+    });
+    if (upper !== undefined) sys.fsconfigString(context, "upperdir", upper);
+    if (work !== undefined) sys.fsconfigString(context, "workdir", work);
+    sys.fsconfigCreate(context);
+    return sys.fsmount(context, attributes);
+  } finally {
+    for (const layer of mounted) layer[Symbol.dispose]();
+  }
 }
 
 /**
  * One `lowerdir+` for each layer, since Linux 6.5: paths need no escape and may be many. Before it the layers are one
  * option, topmost first, in which ":" and "\" are escaped.
  */
-export function setLower(sys: Sys, context: Fd, lower: readonly string[]): void {
+function setLower(sys: Sys, context: Fd, lower: readonly string[], mounted: (index: string) => Fd): void {
   // The marks of a layer that was unpacked in a user namespace are in user.overlay.*: xattr(7).
   if (!hasAllIds(sys)) sys.fsconfigFlag(context, "userxattr");
   let done = 0;
   try {
     for (const layer of lower) {
-      sys.fsconfigString(context, "lowerdir+", layer);
+      if (isIndex(layer)) sys.fsconfigFd(context, "lowerdir+", mounted(layer));
+      else sys.fsconfigString(context, "lowerdir+", layer);
       done++;
     }
   } catch (error) {
-    if (done > 0 || !isErrno(error, "EINVAL")) throw error;
+    if (done > 0 || lower.some(isIndex) || !isErrno(error, "EINVAL")) throw error;
     const escaped = lower.map((layer) => layer.replaceAll("\\", "\\\\").replaceAll(":", "\\:"));
     sys.fsconfigString(context, "lowerdir", escaped.join(":"));
   }

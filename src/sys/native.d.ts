@@ -119,6 +119,8 @@ export interface Native {
   fsconfigString(context: Fd, key: string, value: string): void;
   /** `fsconfig(2)` FSCONFIG_SET_FLAG. */
   fsconfigFlag(context: Fd, key: string): void;
+  /** `fsconfig(2)` FSCONFIG_SET_FD. */
+  fsconfigFd(context: Fd, key: string, value: Fd): void;
   /** `fsconfig(2)` FSCONFIG_CMD_CREATE. */
   fsconfigCreate(context: Fd): void;
   /** `fsmount(2)`, close-on-exec; `attributes` is MOUNT_ATTR_*. */

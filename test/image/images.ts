@@ -60,9 +60,10 @@ export class Store {
   readonly box: Box;
   readonly path: string;
 
+  /** `name` is one in the test's own place, or a path. */
   constructor(box: Box, name = "store") {
     this.box = box;
-    this.path = box.path(name);
+    this.path = name.startsWith("/") ? name : box.path(name);
   }
 
   tsrun(args: readonly string[], options?: RunOptions): Result {

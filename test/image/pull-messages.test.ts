@@ -33,7 +33,7 @@ test("a tag or a repository that is not there is named with the registry's port"
 test("what a registry refuses is told with what can be done about it", [], async (box) => {
   assert.equal(
     await said(box, () => refuses(403)),
-    "HOST/x does not give 1 without a name and password (--creds, --authfile): they are needed, or there is no such repository",
+    "HOST/x does not give 1 without a name and password (tsrun login, --creds, --authfile): they are needed, or there is no such repository",
   );
   const many = '{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}';
   assert.equal(

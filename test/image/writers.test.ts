@@ -100,8 +100,9 @@ test("rm and prune take nothing away from a pull under way, nor from a container
   registry.lie = slowly(registry, 20_000);
   const name = `${registry.host}/x:1`;
   const pulling = store.begin(["image", "pull", "-q", name]);
+  const own = await noisy("own"); // A load of a layer that the pull has begun would wait for it.
   while (pulling.child.exitCode === null) {
-    await store.load();
+    await store.loadImage({ layers: [own] });
     store.prints("image", "rm", "it");
     store.prints("image", "prune", "--all");
     await pause(1);

@@ -13,6 +13,7 @@ export type Requirement =
   | "busybox"
   | "userns"
   | "loop"
+  | "erofs"
   | "raise-limits"
   | "immutable" // files that chattr(1) makes immutable
   | "vm"
@@ -58,6 +59,7 @@ const PROBES = {
   tsrun: () => (runtimeName() === "tsrun" ? undefined : `tsrun: ${runtimeName()} is known to differ`),
   userns: () => (succeeds("unshare", "--user", "--map-root-user", "true") ? undefined : "user namespaces"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices and mkfs.ext4"),
+  erofs: () => (textOf("/proc/filesystems").includes("\terofs\n") ? undefined : "a kernel with EROFS"),
   "raise-limits": () => (capabilityBit(24) ? undefined : "CAP_SYS_RESOURCE, to raise limits"),
   immutable: () => {
     mkdirSync(SCRATCH, { recursive: true });

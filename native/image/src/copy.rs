@@ -26,8 +26,10 @@ impl Copier {
             }
         }
         // st_blocks counts units of 512 bytes, whatever the file system's own are (stat(3type)).
-        let has_holes = u64::try_from(stat.st_blocks).unwrap_or(0) < size.div_ceil(512);
-        if has_holes {
+        let lacks_blocks = u64::try_from(stat.st_blocks).unwrap_or(0) < size.div_ceil(512);
+        // EROFS counts holes as blocks, but has none in less than a page.
+        let has_holes = || size > 4096 && seek(from, SeekFrom::Hole(0)).is_ok_and(|hole| hole < size);
+        if lacks_blocks || has_holes() {
             return self.pieces(from, to, size).doing(|| "Cannot copy a sparse file");
         }
         self.piece(from, to, 0, size).doing(|| "Cannot copy the data")

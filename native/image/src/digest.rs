@@ -40,6 +40,11 @@ impl Digest {
         Ok(Self { algorithm, text: text.to_owned() })
     }
 
+    /// The digits.
+    pub fn hex(&self) -> &str {
+        self.text.split_once(':').map_or("", |(_, hex)| hex)
+    }
+
     /// Fails unless `found` is this very digest.
     pub fn check(&self, found: &Digest, what: &str) -> Result<()> {
         if self == found {

@@ -8,6 +8,7 @@ mod confine;
 mod copy;
 mod diff;
 mod digest;
+mod erofs;
 mod error;
 mod fingerprint;
 mod inspect;
@@ -38,6 +39,7 @@ use source::Library;
 use std::io::{BufRead, Read, stdin};
 use std::process::ExitCode;
 use std::sync::Arc;
+use unpack::layer;
 
 /// A request for an image of a thousand layers is far below.
 const LONGEST_LINE: u64 = 16 << 20;
@@ -120,10 +122,10 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::List { source, scratch } => {
             Ok(json!({ "members": library.open(&source, scratch.as_deref())?.members()? }))
         }
-        Request::Unpack { source, scratch, staging, threads, layers, limits } => {
+        Request::Unpack { source, scratch, staging, threads, layers, limits, snapshotter } => {
             let source = library.open(&source, scratch.as_deref())?;
-            let how = unpack::How { threads: threads.unwrap_or(1), limits: &limits, staging: staging.as_deref() };
-            told(unpack::run(&source, &layers, &how, reporter)?)
+            let how = layer::How { limits: &limits, staging: staging.as_deref(), snapshotter };
+            told(unpack::run(&source, &layers, threads.unwrap_or(1), &how, reporter)?)
         }
         Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
         Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
@@ -144,9 +146,9 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         }
         Request::Remove { path } => remove::directory(&path).map(|()| json!({})),
         Request::Copy { from, to } => merge::copy(&from, &to).map(|()| json!({})),
-        Request::Measure { source, scratch, members, path } => {
+        Request::Measure { source, scratch, members, path, snapshotter } => {
             let source = library.open(&source, scratch.as_deref())?;
-            told(unpack::measure::run(&source, &members, &path)?)
+            told(unpack::measure::run(&source, &members, &path, snapshotter)?)
         }
         Request::Usage { paths } => Ok(json!({ "bytes": usage::run(&paths)? })),
         Request::Stack { layers, dest, staging } => told(stack::run(&layers, &dest, staging.as_deref())?),

@@ -6,7 +6,9 @@
 use crate::attributes::{Attributes, Maker};
 use crate::beneath::{list, open_dir, open_file, unless_gone};
 use crate::copy::Copier;
+use crate::erofs::mount::open_files;
 use crate::error::{Context, Error, Result};
+use crate::fingerprint::check::open_layer;
 use crate::inspect::{attributes, attributes_at, clear_xattrs, is_opaque};
 use crate::name::{join, show, split};
 use crate::remove;
@@ -56,8 +58,8 @@ pub fn copy(from: &str, to: &str) -> Result<()> {
 fn lay_all(layers: &[String], root: &OwnedFd) -> Result<()> {
     let mut copier = Copier::default();
     for path in layers {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let fs = open(format!("{path}/fs"), flags, Mode::empty()).doing(|| format!("Cannot open layer {path}"))?;
+        let fs = open_layer(path).and_then(|layer| open_files(&layer));
+        let fs = fs.map_err(|error| error.within(format!("Cannot open layer {path}")))?;
         lay(&fs, root, &mut copier, &Rules::LAYER)
             .map_err(|error| error.within(format!("Cannot copy layer {path}")))?;
     }

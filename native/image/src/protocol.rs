@@ -8,7 +8,7 @@ use crate::pack;
 use crate::save;
 use crate::source::Source;
 use crate::transfer::End;
-use crate::unpack::layer::Order;
+use crate::unpack::layer::{Order, Snapshotter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::io::{Write, stdout};
@@ -54,6 +54,9 @@ pub enum Request {
         /// How much each may ask for.
         #[serde(default)]
         limits: Limits,
+        /// In which form they are kept.
+        #[serde(default)]
+        snapshotter: Snapshotter,
     },
     /// The attributes of directories that layers took for granted.
     Stack {
@@ -154,6 +157,9 @@ pub enum Request {
         members: Vec<String>,
         /// A directory on the file system that they are for.
         path: String,
+        /// In which form they are to be kept.
+        #[serde(default)]
+        snapshotter: Snapshotter,
     },
     /// How much of the disk directories take.
     Usage {

@@ -5,6 +5,7 @@
 
 use crate::attributes::{Attributes, Maker};
 use crate::beneath::open_dir;
+use crate::erofs::mount::open_files;
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::{self, Contents};
 use crate::inspect::{attributes, is_opaque};
@@ -110,7 +111,7 @@ impl Layer {
         let record: Record =
             serde_json::from_slice(&json).map_err(|error| Error::format(format!("layer.json: {error}")))?;
         let implied = record.implied.iter().map(Path::bytes).collect::<Result<_>>()?;
-        Ok(Self { fs: open_dir(&dir, b"fs").doing(|| "Cannot open fs")?, implied })
+        Ok(Self { fs: open_files(&dir)?, implied })
     }
 }
 

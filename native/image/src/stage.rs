@@ -50,6 +50,13 @@ impl Stage {
         own(open_dir(&self.dir, name.as_bytes()), mode)
     }
 
+    /// Makes the file `name` in it.
+    pub fn file(&self, name: &str) -> Result<File> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = openat(&self.dir, name, flags, Mode::from_raw_mode(0o644));
+        opened.map(File::from).doing(|| format!("Cannot create {name}"))
+    }
+
     /// Lets the directory appear. Says whether there was one already, in which case that one stays.
     /// [`sync`] goes before, or a power cut leaves a whole name with half of the files.
     pub fn publish(mut self) -> Result<bool> {

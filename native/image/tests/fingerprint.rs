@@ -156,12 +156,9 @@ fn a_content_that_no_layer_has_is_not_made_up_needs_root() {
 
 #[test]
 fn a_recipe_that_is_damaged_is_found_and_not_made_up() {
-    let damages: [(&str, &dyn Fn(&Path)); 3] = [
-        ("recipe", &|file| fs::File::options().write(true).open(file).unwrap().write_all_at(b"!", 9).unwrap()),
-        ("recipe", &|file| fs::remove_file(file).unwrap()),
-        ("kept", &|file| fs::remove_file(file).unwrap()),
-    ];
-    for (name, damage) in damages {
+    let change = |file: &Path| fs::File::options().write(true).open(file).unwrap().write_all_at(b"!", 9).unwrap();
+    let remove = |file: &Path| fs::remove_file(file).unwrap();
+    for (name, damage) in [("recipe", change as fn(&Path)), ("recipe", remove), ("kept", remove)] {
         let mut bench = Bench::new();
         bench.unpack("a", &Tar::new().file("twice", "first").file("twice", "second").end());
         damage(&bench.layer("a").join(name));

@@ -8,7 +8,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 use support::tree::assert_same;
-use support::{Bench, gzip};
+use support::{Bench, gzip, snapshotter};
 
 /// A tree with one of everything.
 fn plant(root: &Path) {
@@ -129,7 +129,12 @@ fn sparse_files_of_every_format_keep_their_holes_needs_root() {
         let bench = compare(&[format, &["--sparse"]].concat(), plant);
         for (name, most) in [("few", 200), ("hole", 0), ("end", 32), ("many", 2000)] {
             let blocks = fs::metadata(bench.fs("ours").join(name)).unwrap().blocks();
-            assert!(blocks <= most, "{name} of {format:?} takes {blocks} blocks");
+            // EROFS counts holes too: there it is the index that must not have them.
+            assert!(blocks <= most || snapshotter() == "erofs", "{name} of {format:?} takes {blocks} blocks");
+        }
+        if snapshotter() == "erofs" {
+            let blocks = fs::metadata(bench.layer("ours").join("erofs")).unwrap().blocks();
+            assert!(blocks <= 2300, "the index of {format:?} takes {blocks} blocks");
         }
     }
 }

@@ -45,12 +45,12 @@ test("every command of runc has runc's options", () => {
   }
 });
 
-test("the options before the command are runc's, crun's manager of cgroups and the store", () => {
+test("the options before the command are runc's, crun's manager of cgroups, the store and its form", () => {
   deepEqual(
     GLOBAL_FLAGS.map(written).toSorted(),
     (
       "--root= --log= --log-format= --debug --systemd-cgroup --rootless= --criu= --help/-h --version/-v " +
-      "--cgroup-manager= --store="
+      "--cgroup-manager= --store= --snapshotter="
     )
       .split(" ")
       .toSorted(),

@@ -78,6 +78,11 @@ calls! {
         Ok(mount::fsconfig_set_flag(context.get(), key)?)
     }
 
+    /// `fsconfig(2)` FSCONFIG_SET_FD.
+    fn fsconfigFd(context: Fd, key: CString, value: Fd) -> () {
+        Ok(mount::fsconfig_set_fd(context.get(), key, value.get())?)
+    }
+
     /// `fsconfig(2)` FSCONFIG_CMD_CREATE.
     fn fsconfigCreate(context: Fd) -> () {
         Ok(mount::fsconfig_create(context.get())?)

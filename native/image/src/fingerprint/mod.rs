@@ -73,8 +73,8 @@ impl Contents {
     }
 
     /// The file `name` in `dir` has one name more.
-    pub fn relink(&mut self, dir: BorrowedFd<'_>, name: &[u8]) -> Result<()> {
-        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW).doing(|| "Cannot look at the link")?;
+    pub fn relink(&mut self, dir: BorrowedFd<'_>, name: &[u8]) -> rustix::io::Result<()> {
+        let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if let Some(known) = self.known.get_mut(&stat.st_ino) {
             known.links = stat.st_nlink;
         }

@@ -2,6 +2,7 @@
 
 use super::check::{Finding, findings, open_layer};
 use super::mend::mend;
+use crate::erofs::{self, mount::is_index};
 use crate::error::{Context, Result};
 use serde::Serialize;
 use std::sync::Mutex;
@@ -51,8 +52,12 @@ pub fn run(layers: &[String], threads: usize, repair: bool) -> Result<Answer> {
     if repair {
         // One after another: a layer may be mended with a file of another one.
         for (path, verdict) in layers.iter().zip(&mut layers_seen).filter(|(_, verdict)| !verdict.whole) {
-            let left = open_layer(path).and_then(|layer| mend(&layer, layers));
-            verdict.whole = left.is_ok_and(|left| left.is_empty());
+            verdict.whole = open_layer(path).is_ok_and(|layer| {
+                if is_index(&layer) {
+                    return erofs::check::mend(&layer).is_ok_and(|left| left.is_empty());
+                }
+                mend(&layer, layers).is_ok_and(|left| left.is_empty())
+            });
         }
     }
     Ok(Answer { layers: layers_seen })
@@ -68,10 +73,15 @@ fn take<'a>(
 }
 
 fn judge(path: &str) -> Verdict {
-    let found = open_layer(path).and_then(|layer| findings(&layer));
+    let found = open_layer(path).and_then(|layer| {
+        if is_index(&layer) {
+            return erofs::check::findings(&layer);
+        }
+        Ok(findings(&layer)?.iter().map(Finding::text).collect())
+    });
     match found {
         Ok(found) => {
-            let told = found.iter().take(MOST_TOLD).map(Finding::text).collect();
+            let told = found.iter().take(MOST_TOLD).cloned().collect();
             Verdict { findings: told, count: found.len(), whole: found.is_empty() }
         }
         Err(error) => Verdict { findings: vec![error.message], count: 1, whole: false },

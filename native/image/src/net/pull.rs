@@ -10,7 +10,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::limits::Limits;
 use crate::protocol::Reporter;
 use crate::stage;
-use crate::unpack::layer::{self, Unpacked};
+use crate::unpack::layer::{self, How, Snapshotter, Unpacked};
 use rustix::fs::{AtFlags, CWD, statat};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -39,6 +39,9 @@ pub struct Order {
     /// How much each may ask for.
     #[serde(default)]
     pub limits: Limits,
+    /// In which form they are kept.
+    #[serde(default)]
+    pub snapshotter: Snapshotter,
 }
 
 /// A layer as a request names it.
@@ -78,13 +81,15 @@ struct Outcome {
 
 /// Makes all layers appear. What failed leaves its spool where trying again makes sense, and nothing otherwise.
 pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Answer> {
-    let Order { authorization, renewal, threads, layers, staging, limits } = order;
+    let Order { authorization, renewal, threads, layers, staging, limits, snapshotter } = order;
     let session = Session::new(client, authorization, renewal);
     let mut outcomes = vec![None; layers.len()];
     let mut left: Vec<(usize, &Layer)> = layers.iter().enumerate().collect();
     // The largest is started first, so that it is not the one that everybody waits for at the end.
     left.sort_by_key(|(_, layer)| layer.size);
-    let (how, session) = ((&limits, staging.as_deref()), Arc::new(session));
+    let how = How { limits: &limits, staging: staging.as_deref(), snapshotter };
+    how.probe(layers.first().map_or("/", |layer| &layer.dest))?;
+    let session = Arc::new(session);
     let mut round =
         Round { session, how, reporter, left: Mutex::new(left), done: Mutex::default(), waited: Mutex::default() };
     loop {
@@ -154,7 +159,7 @@ struct Done<'a> {
 
 struct Round<'a> {
     session: Arc<Session>,
-    how: (&'a Limits, Option<&'a str>),
+    how: How<'a>,
     reporter: &'a Reporter,
     left: Mutex<Vec<(usize, &'a Layer)>>,
     done: Mutex<Done<'a>>,
@@ -263,7 +268,7 @@ impl<'a> Round<'a> {
             dest: layer.dest.clone(),
         };
         let progress = |bytes| reporter.progress(number, bytes, size);
-        layer::unpack(&order, Box::new(download), self.how, &self.session.stop, &progress)
+        layer::unpack(&order, Box::new(download), &self.how, &self.session.stop, &progress)
     }
 
     /// Whether trying again gives the same: the bytes are wrong, and not their way here. What is stopped looks truncated.

@@ -27,7 +27,7 @@ pub struct Answer {
 
 /// Reads what the same order could not unpack. Nothing is written.
 pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Answer> {
-    let Order { authorization, renewal, layers, .. } = order;
+    let Order { authorization, renewal, layers, snapshotter, .. } = order;
     let session = Arc::new(Session::new(client, authorization, renewal));
     let mut answer = Answer::default();
     for (number, layer) in layers.iter().enumerate() {
@@ -40,7 +40,7 @@ pub fn run(client: Arc<Client>, order: Order, reporter: &Reporter) -> Result<Ans
         let uri = location::parse(&layer.url)?;
         let told = reporter.noting(number, "retry");
         let download = Download::new(Arc::clone(&session), uri, layer.size, Arc::new(Mutex::new(spool)), told);
-        let (bytes, files) = weigh(Box::new(download.forgetful()), block, &session.stop)?;
+        let (bytes, files) = weigh(Box::new(download.forgetful()), block, snapshotter, &session.stop)?;
         answer.bytes += bytes + layer.size.div_ceil(block) * block;
         answer.files += files;
     }

@@ -4,6 +4,7 @@ use super::kept::Kept;
 use super::{NUMBERS, RECIPE, Record};
 use crate::beneath::{open_dir, open_file};
 use crate::digest::{Digest, Hasher};
+use crate::erofs::{ARCHIVE, mount::is_index};
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::check::{open_layer, read_record};
 use crate::name::show;
@@ -25,6 +26,21 @@ pub struct Archive {
     size: u64,
     position: u64,
     diff_id: Digest,
+    form: Form,
+    /// None after the end.
+    hasher: Option<Hasher>,
+}
+
+/// Where the bytes are.
+enum Form {
+    /// In the archive itself: see [`crate::erofs`].
+    Whole(File),
+    /// In the recipe, and in the files of the layer.
+    Parts(Box<Parts>),
+}
+
+/// An archive that is put together.
+struct Parts {
     fs: OwnedFd,
     kept: Kept,
     recipe: Decoder<'static, BufReader<File>>,
@@ -34,8 +50,6 @@ pub struct Archive {
     literal: u64,
     /// And then this file, or what is left of it.
     content: Option<Content>,
-    /// None after the end.
-    hasher: Option<Hasher>,
 }
 
 /// Bytes of a file that are still to come.
@@ -57,16 +71,22 @@ fn opened(path: &str) -> Result<Archive> {
     let layer = open_layer(path)?;
     let known = read_record(&layer)?;
     let known: Known = serde_json::from_slice(&known).map_err(|error| damaged(path, format!("layer.json: {error}")))?;
-    parts(&layer, known.archive_size, &known.diff_id).map_err(|error| damaged(&known.diff_id, error.message))
+    let Known { diff_id, archive_size: size } = known;
+    let form = form(&layer).map_err(|error| damaged(&diff_id, error.message))?;
+    let hasher = Some(Hasher::new(diff_id.algorithm));
+    Ok(Archive { size, position: 0, diff_id, form, hasher })
 }
 
-fn parts(layer: &OwnedFd, size: u64, diff_id: &Digest) -> Result<Archive> {
+fn form(layer: &OwnedFd) -> Result<Form> {
+    if is_index(layer) {
+        let whole = open_file(layer, ARCHIVE.as_bytes()).doing(|| format!("Cannot open {ARCHIVE}"))?;
+        return Ok(Form::Whole(File::from(whole)));
+    }
     let recipe = open_file(layer, RECIPE.as_bytes()).doing(|| format!("Cannot open {RECIPE}"))?;
     let recipe = Decoder::new(File::from(recipe)).doing(|| "Cannot make a decoder")?;
-    let hasher = Some(Hasher::new(diff_id.algorithm));
     let fs = open_dir(layer, b"fs").doing(|| "Cannot open fs")?;
-    let (kept, diff_id) = (Kept::open(layer)?, diff_id.clone());
-    Ok(Archive { size, position: 0, diff_id, fs, kept, recipe, number: 0, literal: 0, content: None, hasher })
+    let kept = Kept::open(layer)?;
+    Ok(Form::Parts(Box::new(Parts { fs, kept, recipe, number: 0, literal: 0, content: None })))
 }
 
 fn damaged(layer: impl Display, why: impl Display) -> Error {
@@ -84,6 +104,22 @@ impl Archive {
         self.position
     }
 
+    /// Fills some of `room`; nothing at the end.
+    fn some(&mut self, room: &mut [u8]) -> Result<usize> {
+        match &mut self.form {
+            Form::Whole(file) => file.read(room).doing(|| format!("Cannot read {ARCHIVE}")),
+            Form::Parts(parts) => parts.some(room),
+        }
+    }
+
+    /// Whether what was read is what it had to be.
+    fn check(&mut self) -> Result<()> {
+        let Some(hasher) = self.hasher.take() else { return Ok(()) };
+        self.diff_id.check(&hasher.finish(), "the digest of its archive")
+    }
+}
+
+impl Parts {
     /// Fills some of `room`; nothing at the end.
     fn some(&mut self, room: &mut [u8]) -> Result<usize> {
         loop {
@@ -141,12 +177,6 @@ impl Archive {
         let file = File::from(open_file(&self.fs, path).doing(|| format!("Cannot open {}", show(path)))?);
         let size = file.metadata().doing(|| format!("Cannot look at {}", show(path)))?.len();
         Ok((file, size))
-    }
-
-    /// Whether what was read is what it had to be.
-    fn check(&mut self) -> Result<()> {
-        let Some(hasher) = self.hasher.take() else { return Ok(()) };
-        self.diff_id.check(&hasher.finish(), "the digest of its archive")
     }
 }
 

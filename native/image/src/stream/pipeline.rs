@@ -8,6 +8,8 @@ use super::decode::Decoder;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context, Error, Kind, Result};
 use crate::limits::Limits;
+use std::fs::File;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -24,6 +26,10 @@ pub struct Job<'a> {
     pub size: Option<u64>,
     /// The digest of the archive in it.
     pub diff_id: Option<&'a Digest>,
+    /// Gets all that comes out.
+    pub keep: Option<&'a File>,
+    /// It is the archive itself, whatever its first bytes look like.
+    pub plain: bool,
     /// How much may come out.
     pub limits: &'a Limits,
     /// Told how many bytes of the blob have been read.
@@ -41,14 +47,19 @@ pub struct Sums {
 }
 
 /// Runs `apply` on the decompressed stream, reads what it leaves, and checks both digests.
-pub fn run<T>(job: &Job, supply: Box<dyn Supply>, apply: impl FnOnce(&mut Stream) -> Result<T>) -> Result<(T, Sums)> {
+pub fn run<T>(
+    job: &Job,
+    supply: Box<dyn Supply>,
+    apply: impl FnOnce(&mut Stream<'_>) -> Result<T>,
+) -> Result<(T, Sums)> {
     if let Some(size) = job.size.filter(|&size| size != supply.size()) {
         let message = format!("the size is {}, must be {size}", supply.size());
         return Err(Error::new(Kind::Digest, message));
     }
     let algorithm = |digest: Option<&Digest>| digest.map_or(Algorithm::Sha256, |digest| digest.algorithm);
     let blob_algorithm = algorithm(job.digest);
-    let decoder = Decoder::new(Blob::new(supply, Some(blob_algorithm)))?;
+    let blob = Blob::new(supply, Some(blob_algorithm));
+    let decoder = if job.plain { Decoder::Plain(blob) } else { Decoder::new(blob)? };
     let diff_algorithm = algorithm(job.diff_id);
     // An archive that is not compressed is its own blob: one hash serves for both.
     let one_hash = matches!(decoder, Decoder::Plain(_)) && diff_algorithm == blob_algorithm;
@@ -61,7 +72,7 @@ pub fn run<T>(job: &Job, supply: Box<dyn Supply>, apply: impl FnOnce(&mut Stream
             (Some(hash), Some(spawn(scope, "hash", move || hash_all(diff_algorithm, &chunks))?))
         };
         let producer = spawn(scope, "inflate", move || produce(job, decoder, &sender, hash.as_ref()))?;
-        let mut stream = Stream { receiver, current: None, taken: 0 };
+        let mut stream = Stream { receiver, keep: job.keep, current: None, taken: 0 };
         let applied = apply(&mut stream).and_then(|value| stream.drain().map(|()| value));
         drop(stream);
         let blob_digest = joined(producer)?;
@@ -81,13 +92,14 @@ pub fn run<T>(job: &Job, supply: Box<dyn Supply>, apply: impl FnOnce(&mut Stream
 }
 
 /// The decompressed stream, as the caller of [`run`] reads it.
-pub struct Stream {
+pub struct Stream<'a> {
     receiver: Receiver<Result<Arc<Chunk>>>,
+    keep: Option<&'a File>,
     current: Option<Arc<Chunk>>,
     taken: usize,
 }
 
-impl Stream {
+impl Stream<'_> {
     fn drain(&mut self) -> Result<()> {
         loop {
             let count = self.fill()?.len();
@@ -99,7 +111,7 @@ impl Stream {
     }
 }
 
-impl Input for Stream {
+impl Input for Stream<'_> {
     fn fill(&mut self) -> Result<&[u8]> {
         let used_up = self.current.as_ref().is_none_or(|chunk| self.taken >= chunk.bytes().len());
         if used_up {
@@ -107,6 +119,9 @@ impl Input for Stream {
             self.current = None;
             self.taken = 0;
             self.current = self.receiver.recv().ok().transpose()?;
+            if let (Some(mut file), Some(chunk)) = (self.keep, &self.current) {
+                file.write_all(chunk.bytes()).doing(|| "Cannot write the archive")?;
+            }
         }
         Ok(self.current.as_ref().and_then(|chunk| chunk.bytes().get(self.taken..)).unwrap_or_default())
     }

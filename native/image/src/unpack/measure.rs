@@ -6,6 +6,7 @@ use crate::source::Opened;
 use crate::stream::blob::Supply;
 use crate::stream::pipeline::{Job, run as stream};
 use crate::tar::{Kind, Reader};
+use crate::unpack::layer::Snapshotter;
 use rustix::fs::statvfs;
 use serde::Serialize;
 use std::sync::atomic::AtomicBool;
@@ -24,14 +25,18 @@ pub struct Answer {
     free_files: Option<u64>,
 }
 
+/// An archive, its index, the record, and the directory that they are in.
+const FILES_OF_INDEX: u64 = 4;
+
 /// Reads the layers called `members` to their ends; `path` is where they are to lie.
-pub fn run(source: &Opened, members: &[String], path: &str) -> Result<Answer> {
+pub fn run(source: &Opened, members: &[String], path: &str, snapshotter: Snapshotter) -> Result<Answer> {
     let room = statvfs(path).doing(|| format!("Cannot look at the file system of {path}"))?;
     let free_files = (room.f_files > 0).then_some(room.f_favail);
     let mut answer = Answer { free: room.f_bavail * room.f_frsize, free_files, ..Answer::default() };
     let block = room.f_frsize.max(1);
     for member in members {
-        let (bytes, files) = weigh(Box::new(source.member(member)?), block, &AtomicBool::new(false))?;
+        let supply = Box::new(source.member(member)?);
+        let (bytes, files) = weigh(supply, block, snapshotter, &AtomicBool::new(false))?;
         answer.bytes += bytes;
         answer.files += files;
     }
@@ -39,11 +44,20 @@ pub fn run(source: &Opened, members: &[String], path: &str) -> Result<Answer> {
 }
 
 /// Bytes of the disk that the layer takes, by and large, and files in it.
-pub fn weigh(supply: Box<dyn Supply>, block: u64, stop: &AtomicBool) -> Result<(u64, u64)> {
+pub fn weigh(supply: Box<dyn Supply>, block: u64, snapshotter: Snapshotter, stop: &AtomicBool) -> Result<(u64, u64)> {
     let (limits, progress) = (Limits::default(), |_| ());
-    let job = Job { digest: None, size: None, diff_id: None, limits: &limits, progress: &progress, stop };
+    let job = Job {
+        digest: None,
+        size: None,
+        diff_id: None,
+        keep: None,
+        plain: false,
+        limits: &limits,
+        progress: &progress,
+        stop,
+    };
     let (mut bytes, mut files) = (0, 0);
-    stream(&job, supply, |stream| {
+    let (length, _) = stream(&job, supply, |stream| {
         let mut reader = Reader::new(stream);
         while let Some(entry) = reader.next_entry()? {
             bytes += match entry.kind {
@@ -53,7 +67,10 @@ pub fn weigh(supply: Box<dyn Supply>, block: u64, stop: &AtomicBool) -> Result<(
             };
             files += u64::from(entry.kind != Kind::HardLink);
         }
-        Ok(())
+        Ok(reader.position())
     })?;
-    Ok((bytes, files))
+    Ok(match snapshotter {
+        Snapshotter::Overlayfs => (bytes, files),
+        Snapshotter::Erofs => (length, FILES_OF_INDEX),
+    })
 }

@@ -1,19 +1,20 @@
 //! The request `unpack`: the layers of an image, side by side.
 
 mod dirs;
+mod disk;
+pub mod ground;
 pub mod layer;
 pub mod measure;
 mod place;
-mod tree;
+pub mod tree;
 mod write;
 
 use crate::error::{Context, Error, Result};
-use crate::limits::Limits;
 use crate::protocol::Reporter;
 use crate::source::Opened;
 use crate::stage;
 use crate::stream::blob::Extent;
-use layer::{Order, Record, Unpacked};
+use layer::{How, Order, Record, Unpacked};
 use serde::Serialize;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,18 +34,9 @@ struct Published {
     existed: bool,
 }
 
-/// How layers are unpacked.
-pub struct How<'a> {
-    /// Layers at a time.
-    pub threads: usize,
-    /// How much each may ask for.
-    pub limits: &'a Limits,
-    /// Where they lie until they are whole, if not beside the place where they appear.
-    pub staging: Option<&'a str>,
-}
-
-/// Unpacks all layers, or none: what is whole when another fails is removed with it.
-pub fn run(source: &Opened, orders: &[Order], how: &How, reporter: &Reporter) -> Result<Answer> {
+/// Unpacks all layers, `threads` at a time, or none: what is whole when another fails is removed with it.
+pub fn run(source: &Opened, orders: &[Order], threads: usize, how: &How, reporter: &Reporter) -> Result<Answer> {
+    how.probe(orders.first().map_or("/", |order| &order.dest))?;
     let mut tasks = Vec::new();
     for (number, order) in orders.iter().enumerate() {
         let extent = source.member(&order.member).map_err(|error| about(order, error))?;
@@ -54,7 +46,7 @@ pub fn run(source: &Opened, orders: &[Order], how: &How, reporter: &Reporter) ->
     tasks.sort_by_key(|task| task.extent.size);
     let shared =
         Shared { tasks: Mutex::new(tasks), done: Mutex::default(), stop: AtomicBool::new(false), how, reporter };
-    let helpers = how.threads.clamp(1, orders.len().max(1)) - 1;
+    let helpers = threads.clamp(1, orders.len().max(1)) - 1;
     scope(|scope| {
         for _ in 0..helpers {
             Builder::new().spawn_scoped(scope, || shared.work()).doing(|| "Cannot start a thread")?;
@@ -106,8 +98,8 @@ impl Shared<'_> {
         while let Some(task) = self.next() {
             let (number, total) = (task.number, task.extent.size);
             let progress = |bytes| self.reporter.progress(number, bytes, total);
-            let (how, supply) = ((self.how.limits, self.how.staging), Box::new(task.extent));
-            let unpacked = layer::unpack(task.order, supply, how, &self.stop, &progress);
+            let supply = Box::new(task.extent);
+            let unpacked = layer::unpack(task.order, supply, self.how, &self.stop, &progress);
             let Ok(mut done) = self.done.lock() else { return };
             match unpacked {
                 Ok(layer) => done.unpacked.push((number, layer)),

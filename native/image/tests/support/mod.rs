@@ -183,8 +183,9 @@ impl Bench {
         self.scratch.join("layers").join(name)
     }
 
+    /// The files of a layer, in whichever form it is.
     pub fn fs(&self, name: &str) -> PathBuf {
-        self.layer(name).join("fs")
+        if snapshotter() == "erofs" { mounted(&self.layer(name)) } else { self.layer(name).join("fs") }
     }
 
     /// Puts a blob into the source and orders it to be unpacked to layer `name`.
@@ -202,7 +203,7 @@ impl Bench {
 
     pub fn unpack_orders(&mut self, layers: &Value, limits: &Value) -> Value {
         let request = json!({"do": "unpack", "source": self.source(), "scratch": self.scratch.path("."), "threads": 2,
-                   "layers": layers, "limits": limits});
+                   "layers": layers, "limits": limits, "snapshotter": snapshotter()});
         self.worker.ask(request)
     }
 
@@ -228,6 +229,24 @@ impl Bench {
         assert!(!message.contains('\n'), "{message:?} is more than a line");
         assert_eq!(names(&self.scratch.join("layers")), Vec::<String>::new(), "something is left");
     }
+}
+
+/// The form of the layers that are tested: `TSRUN_TEST_SNAPSHOTTER`.
+pub fn snapshotter() -> String {
+    std::env::var("TSRUN_TEST_SNAPSHOTTER").unwrap_or_else(|_| "overlayfs".to_owned())
+}
+
+/// Mounts the index of a layer nowhere, until the test ends.
+pub fn mounted(layer: &Path) -> PathBuf {
+    use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
+    use std::os::fd::IntoRawFd;
+    let context = rustix::mount::fsopen("erofs", FsOpenFlags::FSOPEN_CLOEXEC).expect("the kernel has EROFS");
+    rustix::mount::fsconfig_set_string(&context, "source", layer.join("erofs")).expect("a source");
+    rustix::mount::fsconfig_set_string(&context, "device", layer.join("tar")).expect("a device");
+    rustix::mount::fsconfig_create(&context).expect("the index can be mounted");
+    let root = rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, MountAttrFlags::empty());
+    // With the dot the root itself is looked at, and not the link of procfs.
+    PathBuf::from(format!("/proc/self/fd/{}/.", root.expect("a mount").into_raw_fd()))
 }
 
 /// Whether a path is a whiteout.
