@@ -50,6 +50,8 @@ export function make(
     volumes: "/store/own",
     etc: { path: "/store/etc", names: ["hosts"] },
     idmap: undefined,
+    inUserNamespace: false,
+    hasTerminalGroup: true,
     init: "/store/init",
     edits: around.edits ?? NO_EDITS,
     devices: around.devices ?? { nodes: [], rules: [] },
