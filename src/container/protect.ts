@@ -66,11 +66,11 @@ function isDetached(sys: Sys): boolean {
 const SEALS = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE;
 
 function isSealed(sys: Sys): boolean {
-  using executable = sys.openat(null, OWN_FILE, O_RDONLY, 0);
   try {
+    using executable = sys.openat(null, OWN_FILE, O_RDONLY, 0);
     return (sys.getSeals(executable) & SEALS) === SEALS;
   } catch (error) {
-    if (isErrno(error, "EINVAL")) return false; // An ordinary file.
+    if (isErrno(error, "EINVAL", "EACCES")) return false; // An ordinary file, or one that may only be executed.
     throw error;
   }
 }

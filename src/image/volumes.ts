@@ -6,6 +6,7 @@ import { timestamp } from "../sys/time.ts";
 import { quote } from "../spec/reader.ts";
 import { lookAtContainers } from "./containers.ts";
 import { isVolumeName, VOLUME_NAME } from "./flags/volume-names.ts";
+import { becomeRootInside } from "./rootless.ts";
 import { makeStore, namesIn, type Store } from "./store.ts";
 
 /** What is known of a volume, in `volume.json`. */
@@ -107,6 +108,7 @@ export function removeVolume(store: Store, { name }: Volume): void {
   const { sys, path } = store;
   const [user] = usersOfVolumes(store).get(name) ?? [];
   if (user !== undefined) throw new Failure(`cannot remove the volume ${name}: container ${user} uses it`);
+  becomeRootInside(sys);
   attempt(`remove the volume ${name}`, () => {
     const trash = `${path}/trash/${sys.randomHex(8)}`;
     sys.renameat2(null, `${path}/volumes/${name}`, null, trash, 0);

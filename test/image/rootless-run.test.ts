@@ -93,6 +93,7 @@ test(
     // A volume begins with what the image has there, for whom it is there.
     assert.equal(user.says("cat /data/seed; touch /data/mine", "--user", "alice", "-v", "data:/data"), "seed");
     assert.equal(user.says("ls /data", "--user", "alice", "-v", "data:/data"), "mine\nseed");
+    assert.equal(user.prints("volume", "rm", "data"), "data\n");
     user.prints("create", "--user", "alice", "--image", "it", "theirs", "--", "sleep", "100");
     user.prints("start", "theirs");
     user.prints("kill", "theirs", "KILL");
