@@ -48,11 +48,30 @@ export function sweep(mark: string): void {
   removeCgroups(new RegExp(mark));
 }
 
-/** Removes the cgroups whose path, as seen from the root of cgroup2, is like `name`. */
-export function removeCgroups(name: RegExp): void {
+/** Removes the cgroups whose path, as seen from the root of cgroup2, is like `name`, and ends the processes in them. */
+function removeCgroups(name: RegExp): void {
+  for (const path of cgroupsLike(name)) removeCgroup(path);
+}
+
+/** Removes those in which nothing lives: what others have there stays. */
+export function removeEmptyCgroups(name: RegExp): void {
+  for (const path of cgroupsLike(name)) {
+    if (textOf(join(path, "cgroup.events")).includes("populated 1")) continue;
+    try {
+      rmdirSync(path);
+    } catch {
+      // Others have made something below, or have been quicker.
+    }
+  }
+}
+
+/** The innermost first. */
+function cgroupsLike(name: RegExp): string[] {
   const mount = cgroupMount();
-  if (mount === undefined) return;
-  for (const path of below(mount).toReversed()) if (name.test(path.slice(mount.length))) removeCgroup(path);
+  if (mount === undefined) return [];
+  return below(mount)
+    .toReversed()
+    .filter((path) => name.test(path.slice(mount.length)));
 }
 
 /** The variable in a command's environment by which the processes that it leaves are found. */

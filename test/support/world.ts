@@ -10,7 +10,7 @@ import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as nodeTest } from "node:test";
-import { removeCgroups } from "./leftovers.ts";
+import { removeEmptyCgroups } from "./leftovers.ts";
 import { missing, mustWork, onPath } from "./requirements.ts";
 import type { Requirement } from "./requirements.ts";
 import { SCRATCH } from "./rootfs.ts";
@@ -109,7 +109,8 @@ export class World {
     const ended = new Promise((resolve) => this.#shell.on("exit", resolve));
     this.#shell.kill("SIGKILL");
     await ended;
-    removeCgroups(CLIENTS_CGROUPS);
+    await eventually(() => !existsSync(`/proc/${this.#pid}`), "the end of a world");
+    removeEmptyCgroups(CLIENTS_CGROUPS);
     if (!this.#hadLocks) rmSync(PODMAN_LOCKS, { force: true });
   }
 
