@@ -16,12 +16,19 @@ export const ACCESS_FLAGS: readonly Flag[] = [
 function sided(side: string, whose: string): Flag[] {
   return ACCESS_FLAGS.map((flag) => ({ ...flag, name: `${side}${flag.name}`, help: `${whose}: ${flag.help}` }));
 }
+
 const SILENTLY: Flag = { name: "quiet", short: "q", help: "say nothing before the end" };
 const PROGRESS: Flag = {
   name: "progress",
   value: "KIND",
   help: "auto, plain or json (default: auto, bars on a terminal)",
 };
+
+/** Of commands that send an image somewhere. */
+const SENDING: readonly Flag[] = [
+  { name: "quiet", short: "q", help: "say nothing but the digest" },
+  { name: "progress", value: "KIND", help: "auto, plain or json (default: auto)" },
+];
 
 /** `image load`, `image ls` and so on. */
 export const IMAGE_COMMANDS: readonly Command[] = [
@@ -59,8 +66,7 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     summary: "push an image to a registry",
     operands: "IMAGE [DESTINATION]",
     flags: [
-      { name: "quiet", short: "q", help: "say nothing but the digest" },
-      { name: "progress", value: "KIND", help: "auto, plain or json (default: auto)" },
+      ...SENDING,
       { name: "digestfile", value: "FILE", help: "write the manifest's digest to this file" },
       { name: "compression", value: "KIND", help: "gzip, zstd or none, of layers that are sent anew (default: gzip)" },
       { name: "format", short: "f", value: "TYPE", help: "media types: oci or v2s2 (default: as the image has them)" },
@@ -70,14 +76,13 @@ export const IMAGE_COMMANDS: readonly Command[] = [
   },
   {
     name: "image copy",
-    summary: "copy an image past the store: registries, oci:DIR, oci-archive:FILE, docker-archive:FILE",
+    summary: "copy an image past the store: from a registry, oci:DIR or oci-archive:FILE to a registry or oci:DIR",
     operands: "SOURCE DESTINATION",
     flags: [
       { name: "all", short: "a", help: "an index with all that it lists" },
       { name: "all-platforms", help: "the same" },
       { name: "platform", value: "PLATFORM", help: "which one of an index (default: the machine's)" },
-      { name: "quiet", short: "q", help: "say nothing but the digest" },
-      { name: "progress", value: "KIND", help: "auto, plain or json (default: auto)" },
+      ...SENDING,
       { name: "digestfile", value: "FILE", help: "write the digest of what was copied to this file" },
       { name: "authfile", value: "FILE", help: "read credentials from this file only" },
       ...sided("src-", "the source's registry"),
