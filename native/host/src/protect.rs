@@ -54,10 +54,14 @@ fn is_unwritable() -> bool {
 
 /// Whether the executable is the root of a read-only mount that is attached nowhere, its path is "/" then, or sealed.
 fn is_protected() -> bool {
-    let path = readlinkat(CWD, OWN_FILE, Vec::new());
-    if !path.is_ok_and(|path| path.as_bytes() == b"/") {
+    let Ok(path) = readlinkat(CWD, OWN_FILE, Vec::new()) else { return false };
+    // Only a file in memory is looked into: the path of one begins so, memfd_create(2).
+    if path.as_bytes().starts_with(b"/memfd:") {
         let file = openat(CWD, OWN_FILE, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty());
         return file.and_then(fcntl_get_seals).is_ok_and(|seals| seals.contains(SEALS));
+    }
+    if path.as_bytes() != b"/" {
+        return false;
     }
     let file = open_tree(CWD, OWN_FILE, OpenTreeFlags::OPEN_TREE_CLOEXEC);
     file.map_err(Errno::from)
