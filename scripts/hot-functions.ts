@@ -44,7 +44,8 @@ function functionsIn(profile: string): Set<string> {
 /** What the host calls of the engine: not all of it in a rehearsal, whose native calls are others. */
 function calledByHost(): string[] {
   const host = "native/host/src/sys";
-  const sources = readdirSync(host).map((name) => readFileSync(join(host, name), "utf8"));
+  const names = readdirSync(host, { encoding: "utf8", recursive: true }).filter((name) => name.endsWith(".rs"));
+  const sources = names.map((name) => readFileSync(join(host, name), "utf8"));
   return [
     ...new Set(sources.flatMap((source) => [...source.matchAll(/\bq::(JS_\w+)\(/g)].map(([, name = ""]) => name))),
   ].toSorted();
