@@ -29,8 +29,9 @@ export function parseAuthority(text: string, standard: number): Pick<Url, "host"
   const colon = text.indexOf(":", Math.max(bracket, 0));
   const host = (colon < 0 ? text : text.slice(0, colon)).toLowerCase();
   const port = colon < 0 ? String(standard) : text.slice(colon + 1);
-  if (bracket < 0 || !isHost(host) || !isDigits(port) || port.length > 5 || Number(port) > 65_535) return undefined;
-  return { host, port: Number(port) };
+  if (bracket < 0 || !isHost(host) || !isDigits(port) || port.length > 5) return undefined;
+  const number = Number(port);
+  return number < 1 || number > 65_535 ? undefined : { host, port: number };
 }
 
 /** Whether the host can only be this machine: RFC 6761, 6.3, and RFC 1122, 3.2.1.3. */
