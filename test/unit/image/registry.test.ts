@@ -2,7 +2,7 @@
 import { parseAuthFile } from "../../../src/image/auth-file.ts";
 import { decodeBase64, encodeBase64 } from "../../../src/image/base64.ts";
 import { mayHaveCredentials, parseChallenges } from "../../../src/image/challenge.ts";
-import { checkPlatform, chooseNamed, nameOf, parsePlatform } from "../../../src/image/platform.ts";
+import { checkPlatform, chooseNamed, nameOf, parsePlatform, type Platform } from "../../../src/image/platform.ts";
 import { parseReference } from "../../../src/image/reference.ts";
 import {
   combine,
@@ -284,8 +284,11 @@ test("a platform may have the names that uname and Debian have for it, in letter
   );
 });
 
+function image(architecture: string, variant: string): Platform {
+  return { os: "linux", architecture, variant };
+}
+
 test("the first variant of an architecture is the one that is not named", () => {
-  const image = (architecture: string, variant: string) => ({ os: "linux", architecture, variant });
   checkPlatform(image("arm64", ""), parsePlatform("linux/arm64/v8"));
   checkPlatform(image("arm64", "v8"), parsePlatform("arm64"));
   checkPlatform(image("amd64", ""), parsePlatform("linux/amd64/v1"));
