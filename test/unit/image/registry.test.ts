@@ -10,7 +10,7 @@ import {
   parseRegistriesConf,
   type RegistriesConf,
 } from "../../../src/image/registries-conf.ts";
-import { isLoopback, parseUrl, type Url } from "../../../src/image/url.ts";
+import { isLoopback, parseAuthority, parseUrl, type Url } from "../../../src/image/url.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 function url(text: string): Url {
@@ -53,6 +53,13 @@ test("an address is taken apart, and what could be read in two ways is none", ()
     "",
   ];
   for (const text of none) ok(parseUrl(text) === undefined, text);
+});
+
+test("a registry is named with a port or without", () => {
+  deepEqual(parseAuthority("registry-1.docker.io", 0), { host: "registry-1.docker.io", port: 0 });
+  deepEqual(parseAuthority("[::1]:5000", 0), { host: "[::1]", port: 5000 });
+  for (const text of ["localhost:0", "localhost:", "localhost:65536", "localhost:1x"])
+    ok(parseAuthority(text, 0) === undefined, text);
 });
 
 test("only this machine is loopback", () => {
