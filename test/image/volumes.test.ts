@@ -88,6 +88,17 @@ test("a volume is a directory, and is refused where the image has a file", [], a
   assert.deepEqual(store.names("containers"), []);
 });
 
+test("a volume is open to whoever the container is, under whatever umask it is made", [], async (box) => {
+  const store = new Store(box);
+  await store.load();
+  const [umask, args] = [process.umask(0o077), ["-v", "vol:/v", "-v", "/own", "-u", "1000"]];
+  try {
+    assert.equal(store.says("stat -c '%a %n' /v /own; ls /v", ...args), "755 /v\n755 /own");
+  } finally {
+    process.umask(umask);
+  }
+});
+
 test("a volume is not removed as long as a container uses it", [], async (box) => {
   const store = new Store(box);
   await store.load({ Cmd: ["sleep", "100"] });
