@@ -160,7 +160,7 @@ class Bars implements PullView {
   }
 
   #draw(): void {
-    const [columns = 80, rows = 24] = this.#size();
+    const { columns, rows } = this.#size();
     const lines = this.#bars.map(lineOf);
     // What does not fit on the screen could not be drawn over.
     const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
@@ -172,24 +172,30 @@ class Bars implements PullView {
 
   #summary(): string {
     const missing = this.#bars.filter(({ layer }) => !layer.isThere);
-    const total = missing.reduce((sum, { layer }) => sum + (layer.size ?? 0), 0);
+    // An archive of `docker save` does not say how long its layers are.
+    const total = missing.every(({ layer }) => layer.size !== undefined)
+      ? ` of ${sizeText(missing.reduce((sum, { layer: { size = 0 } }) => sum + size, 0))}`
+      : "";
     const bytes = missing.reduce((sum, bar) => sum + bar.bytes, 0);
     const seconds = Math.max(0.001, (this.#sys.clockMonotonic() - this.#began) / MICROSECONDS);
     const shared = this.#bars.length - missing.length;
     const note = shared === 0 ? "" : `; ${shared} of ${this.#bars.length} layers were here already`;
-    return `${sizeText(bytes)} of ${sizeText(total)}, ${sizeText(Math.round(this.#received / seconds))}/s${note}`;
+    return `${sizeText(bytes)}${total}, ${sizeText(Math.round(this.#received / seconds))}/s${note}`;
   }
 
-  #size(): number[] {
+  /** A terminal that has not been told its size says 0 by 0. */
+  #size(): { readonly columns: number; readonly rows: number } {
     using terminal = borrowed(this.#sys, 2);
-    return this.#sys.windowSize(terminal.fd);
+    const [columns = 0, rows = 0] = this.#sys.windowSize(terminal.fd);
+    return { columns: columns === 0 ? 80 : columns, rows: rows === 0 ? 24 : rows };
   }
 }
 
 function lineOf({ layer, bytes, note }: Bar): string {
   const name = shortDigest(layer);
   if (note !== "") return `${name} ${note}`;
-  const { size = 0 } = layer;
+  const { size } = layer;
+  if (size === undefined) return `${name} ${sizeText(bytes)}`;
   const full = size === 0 ? BAR_WIDTH : Math.floor((bytes / size) * BAR_WIDTH);
   return `${name} [${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}] ${sizeText(bytes)}/${sizeText(size)}`;
 }
