@@ -34,7 +34,7 @@ export function shortened(digest = ""): string {
 
 interface Bar {
   digest: string | undefined;
-  size: number;
+  size: number | undefined;
   bytes: number;
   note: string;
   isThere: boolean;
@@ -61,7 +61,7 @@ export class Bars {
 
   /** Begins anew, below what is there. */
   begin(title: string, parts: readonly Part[]): void {
-    this.#bars = parts.map(({ digest, size = 0, isThere = false }) => {
+    this.#bars = parts.map(({ digest, size, isThere = false }) => {
       return { digest, size, bytes: 0, note: isThere ? "here already" : "", isThere, isPacking: false };
     });
     this.#drawn = 0;
@@ -89,7 +89,7 @@ export class Bars {
 
   draw(): void {
     if (this.#bars.length === 0) return;
-    const [columns = 80, rows = 24] = this.#size();
+    const { columns, rows } = this.#size();
     const lines = this.#bars.map(lineOf);
     // What does not fit on the screen could not be drawn over.
     const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
@@ -101,23 +101,29 @@ export class Bars {
 
   #summary(): string {
     const missing = this.#bars.filter(({ isThere }) => !isThere);
-    const total = missing.reduce((sum, { size }) => sum + size, 0);
+    // An archive of `docker save` does not say how long its layers are.
+    const total = missing.every(({ size }) => size !== undefined)
+      ? ` of ${sizeText(missing.reduce((sum, { size = 0 }) => sum + size, 0))}`
+      : "";
     const bytes = missing.reduce((sum, bar) => sum + bar.bytes, 0);
     const seconds = Math.max(0.001, (this.#sys.clockMonotonic() - this.#began) / MICROSECONDS);
     const there = this.#bars.length - missing.length;
     const note = there === 0 ? "" : `; ${there} of ${this.#bars.length} ${this.#there}`;
-    return `${sizeText(bytes)} of ${sizeText(total)}, ${sizeText(Math.round(this.#moved / seconds))}/s${note}`;
+    return `${sizeText(bytes)}${total}, ${sizeText(Math.round(this.#moved / seconds))}/s${note}`;
   }
 
-  #size(): number[] {
+  /** A terminal that has not been told its size says 0 by 0. */
+  #size(): { readonly columns: number; readonly rows: number } {
     using terminal = borrowed(this.#sys, 2);
-    return this.#sys.windowSize(terminal.fd);
+    const [columns = 0, rows = 0] = this.#sys.windowSize(terminal.fd);
+    return { columns: columns === 0 ? 80 : columns, rows: rows === 0 ? 24 : rows };
   }
 }
 
 function lineOf({ digest, size, bytes, note, isPacking }: Bar): string {
   const name = shortened(digest);
   if (note !== "") return `${name} ${note}`;
+  if (size === undefined) return `${name} ${sizeText(bytes)}`;
   const full = size === 0 ? BAR_WIDTH : Math.floor((bytes / size) * BAR_WIDTH);
   const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
   return `${name} ${bar} ${sizeText(bytes)}/${sizeText(size)}${isPacking ? " compressed" : ""}`;

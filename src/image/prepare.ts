@@ -114,7 +114,7 @@ function imageFor(context: Context, parsed: Parsed, store: Store, machine: Machi
   const policy = parsePullPolicy(option(parsed, "pull"));
   const platform = wanted === undefined ? undefined : parsePlatform(wanted);
   const image = obtainImage(context, store, option(parsed, "image") ?? "", { policy, platform });
-  checkPlatform(image.config.platform, wanted);
+  checkPlatform(image.config.platform, platform);
   if (!runsOn(image.config.platform, machine))
     context.log.warn(`the image is for ${nameOf(image.config.platform)}, and this machine is not`);
   return image;

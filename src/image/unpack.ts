@@ -22,6 +22,7 @@ export function unpackImage(context: Context, image: string, destination: string
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
   const { record, config } = obtainImage(context, store, image, { policy: "never" });
+  if (record.lower.length === 0) throw new Failure("the image has no layers: there is nothing to unpack");
   using worker = new Worker(sys, env);
   enterOwnMounts(sys);
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });

@@ -1,7 +1,7 @@
 /** Named volumes: directories of the store that containers share and that outlive them. */
 import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
+import { makeDirectory, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
 import { timestamp } from "../sys/time.ts";
 import { quote } from "../spec/reader.ts";
 import { lookAtContainers } from "./containers.ts";
@@ -56,9 +56,8 @@ export function makeVolume({ sys, path }: Store, name: string, labels: Volume["l
     using volumes = openDirectory(sys, null, `${path}/volumes`);
     const unfinished = `${UNFINISHED}${name}`;
     sys.removeTree(volumes, unfinished); // Of a maker that was killed: there is one at a time.
-    sys.mkdirat(volumes, unfinished, 0o700);
-    using folder = openDirectory(sys, volumes, unfinished);
-    sys.mkdirat(folder, "data", 0o755);
+    using folder = makeDirectory(sys, volumes, unfinished, 0o700);
+    makeDirectory(sys, folder, "data", 0o755)[Symbol.dispose]();
     const volume: Volume = { version: 1, name, created: timestamp(sys, false), labels };
     replaceFile(sys, folder, RECORD_FILE, JSON.stringify(volume), 0o600);
     sys.renameat2(volumes, unfinished, volumes, name, 0);

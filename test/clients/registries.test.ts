@@ -17,12 +17,7 @@ import {
 } from "../../scripts/fixtures.ts";
 import { BASE, filesLayer, layoutFiles } from "../image/images.ts";
 import { eventually } from "../support/runtime.ts";
-import { installPackages, testsIn, TSRUN, World } from "../support/world.ts";
-
-installPackages("podman", "podman", "conmon", "uidmap", "runc");
-installPackages("dockerd", "docker.io", "containerd", "iptables");
-installPackages("skopeo", "skopeo");
-installPackages("docker-registry", "docker-registry");
+import { testsIn, TSRUN, World } from "../support/world.ts";
 
 /** Debian's client; another one that stands before it on PATH may want more than this daemon has. */
 const DOCKER = "/usr/bin/docker";

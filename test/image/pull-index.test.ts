@@ -50,8 +50,13 @@ test("images for all machines are under one name, and each is reached", [], asyn
     store.prints("run", "--image", name, "--pull", "never", ...flags, box.id(), "--", "cat", "/for");
   assert.equal(run(), "this");
   assert.equal(run("--platform", OTHER_NAME), "another");
+  assert.equal(run("--platform", OTHER.architecture), "another");
   assert.match(store.refuses("run", "--image", name, "--platform", "linux/mips", box.id()), /asks for linux\/mips/);
   assert.match(store.prints("image", "ls"), new RegExp(`PLATFORM.*\\n(.*\\n)*.* 1 +${OTHER_NAME} `));
+  assert.match(
+    store.prints("image", "ls", "--tree"),
+    new RegExp(`─ ${name}  .*\\n.*\\n.*─ ${name} \\(${OTHER_NAME}\\)  `),
+  );
   store.prints("image", "prune");
   assert.equal(run("--platform", OTHER_NAME), "another");
   store.prints("image", "tag", name, "mine");
