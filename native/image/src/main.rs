@@ -14,6 +14,7 @@ mod fingerprint;
 mod inspect;
 mod limits;
 mod merge;
+mod mounts;
 mod name;
 mod net;
 mod pack;
@@ -158,7 +159,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
         Request::Write { dest, members } => save::run(&dest, &members, library).map(|()| json!({})),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
-        Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
+        Request::Transfer { ask } => transfer::run(&ask).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

@@ -1,7 +1,7 @@
 //! The request `write`: files out of the store, as a directory or as a tar archive; whole, or not at all.
 
 mod archive;
-mod target;
+pub mod target;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::pack::compress::{Compression, Packed};

@@ -3,6 +3,7 @@
 pub mod blob;
 pub mod chunk;
 pub mod decode;
+pub mod incoming;
 pub mod pipeline;
 
 use crate::error::{Error, Result};
