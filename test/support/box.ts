@@ -98,8 +98,9 @@ export class Box {
   }
 
   environment(more: Record<string, string> = {}): Record<string, string> {
-    const PATH = process.env["PATH"] ?? "";
-    return { PATH, TMPDIR: this.#tmp, [leftovers.MARK_VARIABLE]: this.mark, ...more };
+    const { PATH = "", TSRUN_SNAPSHOTTER } = process.env;
+    const form = TSRUN_SNAPSHOTTER === undefined ? {} : { TSRUN_SNAPSHOTTER };
+    return { PATH, ...form, TMPDIR: this.#tmp, [leftovers.MARK_VARIABLE]: this.mark, ...more };
   }
 
   /** Calls the runtime with this test's state root. */
@@ -193,7 +194,8 @@ export class Box {
 
   /** What is left when processes that are about to end have had their time. */
   settled(): string[] {
-    for (let round = 0; round < 100 && this.leftovers().length > 0; round += 1) sleep(10);
+    const end = Date.now() + 3000;
+    while (Date.now() < end && this.leftovers().length > 0) sleep(10);
     return this.leftovers();
   }
 }
