@@ -42,6 +42,7 @@ interface Bar {
 }
 
 const BAR_WIDTH = 30;
+const SHORTEST_BAR = 5;
 const MICROSECONDS = 1_000_000;
 
 /** A line for each part, drawn anew when something has happened; the last one is the whole. */
@@ -90,7 +91,7 @@ export class Bars {
   draw(): void {
     if (this.#bars.length === 0) return;
     const { columns, rows } = this.#size();
-    const lines = this.#bars.map(lineOf);
+    const lines = this.#bars.map((bar) => lineOf(bar, columns - 1));
     // What does not fit on the screen could not be drawn over.
     const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
     const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
@@ -120,13 +121,16 @@ export class Bars {
   }
 }
 
-function lineOf({ digest, size, bytes, note, isPacking }: Bar): string {
+/** The bar gives way to what is said in figures. */
+function lineOf({ digest, size, bytes, note, isPacking }: Bar, columns: number): string {
   const name = shortened(digest);
   if (note !== "") return `${name} ${note}`;
   if (size === undefined) return `${name} ${sizeText(bytes)}`;
-  const full = size === 0 ? BAR_WIDTH : Math.floor((bytes / size) * BAR_WIDTH);
-  const bar = `[${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}]`;
-  return `${name} ${bar} ${sizeText(bytes)}/${sizeText(size)}${isPacking ? " compressed" : ""}`;
+  const figures = `${sizeText(bytes)}/${sizeText(size)}${isPacking ? " compressed" : ""}`;
+  const width = Math.min(BAR_WIDTH, columns - `${name} [] ${figures}`.length);
+  if (width < SHORTEST_BAR) return `${name} ${figures}`;
+  const full = size === 0 ? width : Math.floor((bytes / size) * width);
+  return `${name} [${"=".repeat(full)}${" ".repeat(width - full)}] ${figures}`;
 }
 
 /** Whether somebody looks at standard error. */

@@ -112,3 +112,24 @@ test("bars of layers whose size nobody has said show what has been read", [], as
   assert.match(shown, /\r[0-9a-f]{12} 10\dkB\r\n\r10\dkB, /);
   assert.doesNotMatch(shown, /0B\/0B|of 0B|=/);
 });
+
+test("on a narrow terminal the bars are shorter, and figures are shown all the same", [], async (box) => {
+  const { store, archive } = await archiveIn(box);
+  for (const [columns, bar] of [
+    [80, "={30}"],
+    [40, "={5,29}"],
+    [25, undefined],
+  ] as const) {
+    const load = box.command("--store", box.path(`store${columns}`), "image", "load", "-i", archive);
+    const terminal = Terminal.run(load, box.path(`tty${columns}`), box.environment(), [24, columns]);
+    assert.equal(await terminal.ended(), 0);
+    const lines = terminal
+      .shown()
+      .replaceAll("\u001b[K", "")
+      .split(/[\r\n]+/);
+    const last = lines.findLast((line) => /^[0-9a-f]{12} /.test(line)) ?? "";
+    assert.match(last, new RegExp(`^[0-9a-f]{12} ${bar === undefined ? "" : `\\[${bar}\\] `}(\\d+B)/\\1$`));
+    assert.ok(last.length < columns);
+  }
+  assert.deepEqual(store.names("layers"), []);
+});
