@@ -71,9 +71,25 @@ export interface PackOrder {
   readonly file: string;
 }
 
-/** Where the bytes of a blob come from that is to be sent. */
+/** Layers of an archive that are to be blobs. */
+export interface ConvertOrder extends FromSource {
+  /** Of those that have none; "none" takes away what they have. */
+  readonly compression: Compression;
+  readonly threads: number;
+  readonly layers: readonly { readonly member: string; readonly diffId: string }[];
+}
+
+/** What has become of such a layer: the worker keeps it. */
+export interface ConvertedLayer {
+  readonly digest: string;
+  readonly size: number;
+  readonly compression: Compression;
+}
+
+/** Where the bytes of a blob come from that is to be sent; the worker has "made" it in answer to ConvertOrder. */
 export type Origin =
   | ({ readonly kind: "member"; readonly member: string } & FromSource)
+  | { readonly kind: "made"; readonly digest: string }
   | { readonly kind: "layer"; readonly path: string; readonly compression: string; readonly scratch: string }
   | {
       readonly kind: "registry";
@@ -120,4 +136,28 @@ export interface PushedBlob {
   readonly digest: string;
   readonly size: number;
   readonly how: "exists" | "mounted" | "sent";
+}
+
+/** One side of a copy: a path below a root, or an archive on a descriptor that the worker was passed. */
+export type Side =
+  | {
+      readonly root: string;
+      readonly path: string;
+      /** Places of mounts that a copy does not enter. */
+      readonly apart?: readonly string[];
+    }
+  | { readonly fd: number };
+
+/** Ids of a container from the first number on, which are those from the second one on outside, so many of them. */
+type IdRange = readonly [inside: number, outside: number, count: number];
+
+/** A copy between a container and the host, or a stream. */
+export interface TransferOrder {
+  readonly from: Side;
+  readonly to: Side;
+  readonly follow: boolean;
+  /** Who has the files then. */
+  readonly owner?: readonly [uid: number, gid: number];
+  /** Who the owners in an archive are outside. */
+  readonly owners?: { readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] };
 }

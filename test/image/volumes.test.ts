@@ -80,6 +80,27 @@ test("a link of the image leads a volume nowhere but into the image", [], async 
   assert.deepEqual(readdirSync(outside), ["secret"]);
 });
 
+test("a volume is a directory, and is refused where the image has a file", [], async (box) => {
+  const store = new Store(box);
+  await store.load();
+  assert.equal(
+    store.refuses("run", "--image", "it", "-v", "vol:/etc/passwd", box.id()),
+    "cannot mount a volume on /etc/passwd: what the image has there is not a directory",
+  );
+  assert.deepEqual(store.names("containers"), []);
+});
+
+test("a volume is open to whoever the container is, under whatever umask it is made", [], async (box) => {
+  const store = new Store(box);
+  await store.load();
+  const [umask, args] = [process.umask(0o077), ["-v", "vol:/v", "-v", "/own", "-u", "1000"]];
+  try {
+    assert.equal(store.says("stat -c '%a %n' /v /own; ls /v", ...args), "755 /v\n755 /own");
+  } finally {
+    process.umask(umask);
+  }
+});
+
 test("a volume is not removed as long as a container uses it", [], async (box) => {
   const store = new Store(box);
   await store.load({ Cmd: ["sleep", "100"] });

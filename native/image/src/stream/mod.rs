@@ -1,8 +1,10 @@
 //! Streams: a blob on its way from the disk through hash and decompressor to the reader of the archive.
 
 pub mod blob;
+pub mod checked;
 pub mod chunk;
 pub mod decode;
+pub mod incoming;
 pub mod pipeline;
 
 use crate::error::{Error, Result};
