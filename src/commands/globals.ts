@@ -44,7 +44,11 @@ function defaultRoot(sys: Sys, env: readonly string[]): string {
     sys.mkdirat(null, root, 0o1700);
   } catch (error) {
     if (!isErrno(error, "EEXIST"))
-      throw new Failure(`cannot make the state directory ${root}`, error, "XDG_RUNTIME_DIR names its parent");
+      throw new Failure(
+        `cannot make the state directory ${root}`,
+        error,
+        "XDG_RUNTIME_DIR names its parent; --root names another one",
+      );
   }
   return root;
 }

@@ -1,7 +1,7 @@
 /** `ps`: the processes of a container, by their numbers on the host. */
 import { cgroupOf, openContainer, type State } from "../container/state.ts";
 import { processesOf } from "../mechanisms/cgroup-removal.ts";
-import { openCgroup } from "../mechanisms/cgroup2.ts";
+import { openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { X_OK } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
@@ -26,13 +26,22 @@ export function run(context: Context, parsed: Parsed): number {
 
 /** All that are in the container's cgroup; none where it has gone with its last process. */
 function pidsOf(sys: Sys, state: State): number[] {
-  const cgroup = cgroupOf(state);
+  const cgroup = cgroupFor(state);
   try {
     using opened = openCgroup(sys, cgroup);
     return processesOf(sys, opened);
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENODEV")) return [];
     throw new Failure(`cannot read the processes of cgroup ${cgroup.path}`, error);
+  }
+}
+
+/** With the words that runc begins with. */
+function cgroupFor(state: State): CgroupPlace {
+  try {
+    return cgroupOf(state);
+  } catch (cause) {
+    throw new Failure("unable to get all container pids", cause);
   }
 }
 

@@ -232,7 +232,8 @@ export const COMMANDS: readonly Command[] = [
   },
   {
     name: "cp",
-    summary: "copy files between a container and the host: one side is ID:PATH",
+    summary:
+      "copy files between a container and the host: one side is ID:PATH, the other one a path, or - for a tar archive",
     operands: "FROM TO",
     flags: [
       { name: "archive", short: "a", help: "keep owners and groups (default: who copies has them, or root inside)" },

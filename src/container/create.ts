@@ -11,7 +11,7 @@ import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { cgroupPathFor, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { writeIdMaps } from "../mechanisms/idmap.ts";
 import { openSources } from "../mechanisms/sources.ts";
-import { namespaceFlags } from "../mechanisms/namespaces.ts";
+import { hasNew, namespaceFlags } from "../mechanisms/namespaces.ts";
 import { execute } from "../plan/execute.ts";
 import { hookStages, planBeside, planHost, planInit } from "../plan/plan.ts";
 import type { Scene, Step } from "../plan/step.ts";
@@ -194,6 +194,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
   using channel = ours;
   using their = theirs;
   using network = request.network();
+  const joinable = isJoinable(sys, request);
   sys.phase("clone3");
   const child = cloneInit(sys, { spec, joined, cgroup: prepared.intent.cgroup, channel, theirs: their });
   sys.phase(child.pid === 0 ? "become init" : "know init");
@@ -214,6 +215,7 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
       start,
       preserveFds,
       exposed: request.facts.euid !== 0,
+      joinable,
       hookState: prepared.intent,
     });
   }
@@ -226,6 +228,12 @@ function makeInit(sys: Sys, request: CreateRequest, prepared: Prepared): Created
     attemptQuietly(() => sys.wait(child.pid, true));
     throw error;
   }
+}
+
+/** As with runc, a user without privileges may exec in what was created; but no neighbour in its pid namespace may look into init. */
+function isJoinable(sys: Sys, { start, spec, facts, owned }: CreateRequest): boolean {
+  if (start !== "fifo" || !hasNew(spec, "pid")) return false;
+  return facts.euid !== 0 || (owned !== undefined && !hasAllIds(sys));
 }
 
 function makeFifo(sys: Sys, directory: Fd): Fd {

@@ -17,8 +17,9 @@ import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { openCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
+import { setLimits } from "../mechanisms/rlimits.ts";
 import { execute } from "../plan/execute.ts";
-import { planExec } from "../plan/plan.ts";
+import { planCredentials, planExec } from "../plan/plan.ts";
 import type { Process, Seccomp } from "../spec/spec.ts";
 import { becomeTerminal, openMaster, openPeer } from "../mechanisms/terminal.ts";
 import { endInFailure } from "./init.ts";
@@ -69,7 +70,6 @@ export function execIn(sys: Sys, state: State, target: Fd, request: ExecRequest)
   their[Symbol.dispose]();
   const pidfd = made.pidfd[0] as Fd;
   try {
-    // As long as it is root: prlimit(2) on another user's process needs CAP_SYS_RESOURCE.
     adopt(sys, made.pid, request.process);
     const parent = new Parent(sys, channel, request.process.terminal ? ["terminal", "ready"] : ["ready"]);
     parent.goOn();
@@ -210,15 +210,15 @@ function live(
   };
   const converse = { awaitParent: () => undefined, runHooks: () => undefined, handOver };
   sys.phase("wait for the limits");
-  const steps = planExec(process, seccomp, keyring);
-  const { early, late } = steps;
+  const early = planExec(keyring);
   waitForParent(sys, channel);
   const nothing = { place: undefined, root: undefined, proc: undefined, network: undefined, sources: new Map() };
   execute(early, { sys, ...nothing, filter, converse });
   if (process.terminal) takeTerminal(sys, process, handOver);
-  execute(late, { sys, ...nothing, filter, converse });
-  sys.phase("find the program");
   const env = withHome(sys, process);
+  setLimits(sys, process.rlimits);
+  execute(planCredentials(process, seccomp), { sys, ...nothing, filter, converse });
+  sys.phase("find the program");
   const program = findProgram(sys, process, env);
   tell(sys, channel, "ready");
   if (!atOnce) waitForParent(sys, channel);

@@ -4,7 +4,9 @@ import { Failure } from "../sys/failure.ts";
 import { reasonOf } from "../sys/errno.ts";
 import { openPath } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
+import { setLimits } from "../mechanisms/rlimits.ts";
 import { execute } from "../plan/execute.ts";
+import { planCredentials } from "../plan/plan.ts";
 import type { Conversation, Step } from "../plan/step.ts";
 import type { Spec } from "../spec/spec.ts";
 import { runHooks, type HookState } from "./hooks.ts";
@@ -27,6 +29,8 @@ export interface Init {
   readonly preserveFds: number;
   /** Whether its maker needs to write to its files in /proc without being root. */
   readonly exposed: boolean;
+  /** Whether a user without privileges may want to join it while it waits. */
+  readonly joinable: boolean;
   readonly hookState: Omit<HookState, "pid">;
 }
 
@@ -50,7 +54,7 @@ export function endInFailure(sys: Sys, report: Fd, error: unknown): never {
 }
 
 function live(sys: Sys, init: Init): never {
-  const { spec, channel } = init;
+  const { spec, channel, filter, preserveFds, sources, network } = init;
   // Until the state names this process nobody could find it: it dies with its parent.
   sys.prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
   // What they do is the default since the parent's first moment.
@@ -62,18 +66,22 @@ function live(sys: Sys, init: Init): never {
   if (inUserNamespace) becomeRoot(sys, init);
   // Modes below are exact; the container's own umask comes with its identity.
   sys.umask(0);
-  execute(init.steps, {
+  const scene = {
     sys,
     place,
     root: undefined,
     proc: undefined,
-    sources: init.sources,
-    network: init.network,
-    filter: init.filter,
+    sources,
+    network,
+    filter,
     converse: conversation(sys, init),
-  });
-  sys.phase("find the program");
+  };
+  execute(init.steps, scene);
+  // The last file that is opened: from here on the limits may be any.
   const env = withHome(sys, spec.process);
+  setLimits(sys, spec.process.rlimits);
+  execute(planCredentials(spec.process, spec.seccomp), scene);
+  sys.phase("find the program");
   const program = findProgram(sys, spec.process, env);
   sys.phase("wait for start");
   waitForStart(sys, init);
@@ -85,7 +93,6 @@ function live(sys: Sys, init: Init): never {
   } catch (error) {
     endInFailure(sys, report, error);
   }
-  const { filter, preserveFds } = init;
   return becomeProcess(sys, {
     process: spec.process,
     program,
@@ -138,10 +145,13 @@ function conversation(sys: Sys, { spec, channel, hookState }: Init): Conversatio
   };
 }
 
-function waitForStart(sys: Sys, { start, channel }: Init): void {
+function waitForStart(sys: Sys, { start, channel, joinable }: Init): void {
+  // To join its namespaces asks for the right to look into it, which privileges give, or a process that is dumpable: setns(2), ptrace(2).
+  if (joinable) sys.prctl(PR_SET_DUMPABLE, 1, 0);
   tell(sys, channel, "ready");
   if (start.by === "nobody") return;
   if (start.by !== "fifo") return waitForParent(sys, channel);
   sys.poll([start.fifo], [1], -1);
+  if (joinable) sys.prctl(PR_SET_DUMPABLE, 0, 0);
   if (sys.readSome(start.fifo, 1).length !== 1) throw new Failure("nothing came through exec.fifo");
 }

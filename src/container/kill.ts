@@ -16,12 +16,14 @@ export function killContainer(
 ): void {
   using held = openContainer(sys, root, id);
   const { state } = held;
-  if (request.all || (request.number === SIGKILL && state.sharesPids && state.cgroup !== undefined)) {
+  // Without a cgroup they are not known; with init's end the kernel kills all of a pid namespace: pid_namespaces(7).
+  const known = state.cgroup !== undefined || (request.all && state.sharesPids);
+  if (known && (request.all || (request.number === SIGKILL && state.sharesPids))) {
     const any = signalAll(sys, state, request.number);
     if (!any && !request.all) throw new Failure("container not running");
     return;
   }
-  if (!signalInit(sys, state, request.number)) throw new Failure("container not running");
+  if (!signalInit(sys, state, request.number) && !request.all) throw new Failure("container not running");
 }
 
 /** Whether there was an init to signal; by pidfd, so that it is the process that was checked: pidfd_open(2). */

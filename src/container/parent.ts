@@ -3,7 +3,7 @@ import { O_WRONLY } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
-import { RLIMITS } from "../mechanisms/rlimits.ts";
+import { raiseLimits } from "../mechanisms/rlimits.ts";
 import type { Process } from "../spec/spec.ts";
 import { accept, goOn, receive, type Request } from "./protocol.ts";
 
@@ -35,21 +35,10 @@ export class Parent {
   }
 }
 
-/**
- * Limits and the OOM score are set from outside: in a user namespace root may not raise them. They are in force before
- * the first instruction of the process. Throws a Failure.
- */
+/** The OOM score, and limits that are to be raised: in a user namespace root may do neither. Throws a Failure. */
 export function adopt(sys: Sys, pid: number, process: Process): void {
   if (process.oomScoreAdj !== undefined) setOomScore(sys, pid, process.oomScoreAdj);
-  for (const { type, soft, hard } of process.rlimits) {
-    const number = RLIMITS.indexOf(type);
-    try {
-      sys.setrlimit(pid, number, soft, hard);
-    } catch (cause) {
-      const hint = isErrno(cause, "EPERM") ? "raising a hard limit needs CAP_SYS_RESOURCE" : undefined;
-      throw new Failure(`cannot set ${type} to ${soft} (hard ${hard})`, cause, hint);
-    }
-  }
+  raiseLimits(sys, pid, process.rlimits);
 }
 
 function setOomScore(sys: Sys, pid: number, score: number): void {

@@ -82,10 +82,7 @@ export interface Last {
   readonly preserveFds: number;
 }
 
-/**
- * The last act. With no_new_privs the filter is loaded here, as late as it can be; without, it is in force already. Throws
- * a Failure where execve fails; `report` is then not the object's descriptor any more, but the first one not preserved.
- */
+/** The last act. With no_new_privs the filter is loaded here, as late as it can be; without, it is in force already. */
 export function becomeProcess(sys: Sys, last: Last): never {
   const { process, program, env } = last;
   const keep = 3 + last.preserveFds;
@@ -93,9 +90,8 @@ export function becomeProcess(sys: Sys, last: Last): never {
   try {
     sys.becomeProcess(program, process.args, env, keep, last.report, last.flags, filter);
   } catch (error) {
-    using report = sys.inherited(keep);
     const hint = isErrno(error, "ENOENT") ? " (its interpreter or dynamic loader is missing?)" : "";
-    sys.writeText(report, failure(`exec: ${JSON.stringify(program)}: ${reasonOf(error)}${hint}`));
+    sys.writeText(last.report, failure(`exec: ${JSON.stringify(program)}: ${reasonOf(error)}${hint}`));
   }
   sys.exit(127);
   throw new Failure("exec failed");

@@ -6,7 +6,7 @@
  *   ◀───────────────────────────── goOn ──
  *   ── idMaps ──────────────────────────▶  writes uid_map, gid_map              (a new user namespace)
  *   ◀───────────────────────────── goOn ──
- *   ◀───────────────────────────── goOn ──  unasked: the device filter is in force, the state names init, limits are set
+ *   ◀───────────────────────────── goOn ──  unasked: the device filter is in force, the state names init, limits are raised
  *   ── hooks ───────────────────────────▶  prestart, createRuntime              (where there are any)
  *   ◀───────────────────────────── goOn ──
  *   ── terminal + descriptor ───────────▶  sends it to the console socket, or keeps it (process.terminal)

@@ -58,10 +58,32 @@ export interface Held extends Disposable {
 /** Makes `ROOT/ID` for a new container: exactly one of several creates wins. Throws a Failure. */
 export function makeContainerDirectory(sys: Sys, root: string, id: string): Fd {
   checkId(id);
-  attempt(`make the state directory ${root}`, () => makeDirectories(sys, root, 0o700));
+  makeRoot(sys, root);
   const made = attempt(`make ${root}/${id}`, () => sys.mkdirIfNone(null, `${root}/${id}`, 0o711));
   if (!made) throw exists(id);
   return claim(sys, `${root}/${id}`, id);
+}
+
+function makeRoot(sys: Sys, root: string): void {
+  try {
+    makeDirectories(sys, root, 0o700);
+  } catch (cause) {
+    throw refusal(`cannot make the state directory ${root}`, cause);
+  }
+}
+
+function refusal(what: string, cause: unknown): Failure {
+  const isOthers = isErrno(cause, "EACCES", "EPERM", "EROFS");
+  return new Failure(what, cause, isOthers ? "XDG_RUNTIME_DIR or --root names a place of one's own" : undefined);
+}
+
+/** Whether there is a container of this name, or a directory that might be one's. Throws a Failure. */
+export function isTaken(sys: Sys, root: string, id: string): boolean {
+  try {
+    return sys.statxIfAny(null, `${root}/${id}`, 0) !== undefined;
+  } catch (cause) {
+    throw refusal(`cannot look into the state directory ${root}`, cause);
+  }
 }
 
 /**
@@ -148,7 +170,7 @@ function openContainerDirectory(sys: Sys, root: string, id: string): Fd {
     return openDirectory(sys, null, `${root}/${id}`);
   } catch (error) {
     if (isErrno(error, "ENOENT", "ENOTDIR")) throw doesNotExist();
-    throw new Failure(`cannot open ${root}/${id}`, error);
+    throw refusal(`cannot open ${root}/${id}`, error);
   }
 }
 

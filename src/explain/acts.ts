@@ -43,7 +43,7 @@ export const ACTS = {
   clearUmask: { who: "init", because: "man:umask(2)" },
   writeState: { who: "parent", because: "runtime#runtimeState" },
   setOomScore: { who: "parent", because: "config#configLinuxProcess" },
-  setRlimits: { who: "parent", because: "config#configPOSIXProcess" },
+  setRlimits: { who: "init", because: "config#configPOSIXProcess" },
   runOutside: { who: "parent", because: "config#configHooks" },
   letInitGoOn: { who: "parent", because: "runtime#runtimeLifecycle" },
   letHooksPass: { who: "parent", because: REQUESTS.hooks.because },

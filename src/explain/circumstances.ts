@@ -1,7 +1,7 @@
 /** All that a story depends on: the container, the host, and what the command line says. */
 import { needsPause } from "../container/protocol.ts";
 import { cgroupPathFor } from "../mechanisms/cgroup2.ts";
-import { planBeside, planHost, planInit, type InitOptions } from "../plan/plan.ts";
+import { planBeside, planCredentials, planHost, planInit, type InitOptions } from "../plan/plan.ts";
 import type { Step } from "../plan/step.ts";
 import type { Facts } from "../facts/facts.ts";
 import type { Spec } from "../spec/spec.ts";
@@ -50,6 +50,7 @@ export function plansOf(all: Circumstances): {
   /** What the host does while init begins. */
   readonly beside: readonly Step[];
   readonly init: readonly Step[];
+  readonly credentials: readonly Step[];
 } {
   const { spec, facts, id } = all;
   const cgroup = cgroupPathFor(spec, facts, id);
@@ -59,5 +60,6 @@ export function plansOf(all: Circumstances): {
     host: [...planHost(spec, facts, cgroup)],
     beside: [...planBeside(spec, facts, cgroup)],
     init: [...planInit(spec, facts, options)],
+    credentials: [...planCredentials(spec.process, spec.seccomp)],
   };
 }

@@ -156,9 +156,8 @@ export const LESSONS = {
     heading: "What the parent has done meanwhile",
     text:
       "Parent and init have worked side by side. Before it makes a device, init waits for its parent: the filter of " +
-      "devices must be in force, and the state must lead to init, so that whoever deletes the container finds it. " +
-      "Limits of the single process are set by the parent too: inside, a root of a user namespace could not raise them.",
-    sources: ["runtime#runtimeLifecycle", "getrlimit(2)", "prctl(2), PR_SET_PDEATHSIG"],
+      "devices must be in force, and the state must lead to init, so that whoever deletes the container finds it.",
+    sources: ["runtime#runtimeLifecycle", "prctl(2), PR_SET_PDEATHSIG"],
   },
   hooks: {
     heading: "Hooks have their turn",
@@ -244,6 +243,11 @@ export const LESSONS = {
       "CAP_SETPCAP, which it takes. The other sets come after the change of the user, which clears them. Without " +
       "this, root in the container could load a module into the host's kernel.",
     sources: ["capabilities(7)", "CVE-2022-24769"],
+  },
+  rlimits: {
+    heading: "The last things for root",
+    text: "A limit holds for the runtime too as soon as it is set. So limits come late, when nothing is to be opened any more.",
+    sources: ["getrlimit(2)", "config#configPOSIXProcess"],
   },
   ids: {
     heading: "The user",

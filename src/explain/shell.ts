@@ -80,11 +80,7 @@ const ACTS: { readonly [A in Act]?: (all: Circumstances) => readonly string[] } 
       "package uidmap, which want to find it in /etc/subuid and /etc/subgid, also for root.",
   ],
   setOomScore: ({ spec }) => [`echo ${spec.process.oomScoreAdj ?? 0} > /proc/self/oom_score_adj`],
-  setRlimits: ({ spec }) =>
-    spec.process.rlimits.map(
-      ({ type, soft, hard }) =>
-        `prlimit --pid $$ --${type.slice("RLIMIT_".length).toLowerCase()}=${limitOf(soft)}:${limitOf(hard)}`,
-    ),
+  setRlimits: () => ["# Done by prlimit, above: busybox has no command for all of them."],
   runOutside: () => ["# These programs would run outside; this shell is inside already."],
   runInside: ({ spec, id }) => hookCommands(spec, "createContainer", id, "creating"),
   runStartHooks: ({ spec, id }) => hookCommands(spec, "startContainer", id, "created"),
@@ -99,6 +95,14 @@ const ACTS: { readonly [A in Act]?: (all: Circumstances) => readonly string[] } 
   removeState: ({ image }) => (image === undefined ? [] : [`rm -rf ${quote(image.owned)}`]),
   giveExitCode: () => ['exit "$status"'],
 };
+
+/** Limits of the shell, which all that it starts has too. */
+function setLimits({ rlimits }: Process): string[] {
+  return rlimits.map(
+    ({ type, soft, hard }) =>
+      `prlimit --pid $$ --${type.slice("RLIMIT_".length).toLowerCase()}=${limitOf(soft)}:${limitOf(hard)}`,
+  );
+}
 
 function limitOf(limit: bigint): string {
   return limit === 2n ** 64n - 1n ? "unlimited" : String(limit);
@@ -158,8 +162,9 @@ function changeTools({ spec: { process } }: Circumstances): string[] {
   const bounding = boundingSet(process.capabilities.bounding);
   return [
     comment(
-      "From here on the host's commands go out of reach: a static busybox, which is all its commands, takes over. It cannot drop the bounding set, so that goes now; what is still needed comes to it through the inheritable set.",
+      "From here on the host's commands go out of reach: a static busybox, which is all its commands, takes over. It cannot set limits or drop the bounding set, so that is done now; what is still needed comes to it through the inheritable set.",
     ),
+    ...setLimits(process),
     'cd "$rootfs"',
     `exec setpriv ${uid === 0 && gid === 0 ? `${groups} ` : ""}--inh-caps=${NEEDED.map((name) => `+${name}`).join(",")} setpriv --bounding-set=${bounding} "$busybox" sh -eu /dev/fd/4 4<<'LAST'`,
   ];

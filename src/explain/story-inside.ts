@@ -12,7 +12,7 @@ import { countOf, listOf } from "./words.ts";
 export const JOIN_ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount"] as const satisfies NamespaceType[];
 
 /** From its first instruction to the first step of its plan. */
-export function* tellBeginning({ spec, facts }: Circumstances): Telling {
+export function* tellBeginning({ spec }: Circumstances): Telling {
   yield act("dieWithParent", "ask the kernel to kill it when its parent dies", {
     details: ["nobody could find it then: no state names it yet"],
   });
@@ -31,18 +31,17 @@ export function* tellBeginning({ spec, facts }: Circumstances): Telling {
       },
     );
   }
-  if (spec.namespaces.some(({ type }) => type === "user")) yield* tellUser(spec, facts.euid);
+  if (spec.namespaces.some(({ type }) => type === "user")) yield* tellUser(spec);
   yield act("clearUmask", "set its umask to 0, so that files get the modes that they are made with");
 }
 
-function* tellUser({ userNamespace }: Spec, euid: number): Telling {
+function* tellUser({ userNamespace }: Spec): Telling {
   if (userNamespace !== undefined) {
     yield act("sayIdMaps", 'tell the parent "idMaps", and wait');
     const { uidMappings, gidMappings } = userNamespace;
     yield act("writeIdMaps", 'write the gid_map and uid_map of init, and answer "goOn"', {
       with: userNamespace,
       details: [
-        ...(euid === 0 ? [] : ['"deny" to setgroups first, without which nobody but root may write a gid_map']),
         ...uidMappings.map((mapping) => describeMapping("uid", mapping)),
         ...gidMappings.map((mapping) => describeMapping("gid", mapping)),
       ],
@@ -64,17 +63,11 @@ export function* tellMeanwhile(all: Circumstances, beside: readonly Step[]): Tel
   yield act("writeState", "write the state again, with init's pid and the time at which it started", {
     details: ["the time tells it from a later process with the same pid"],
   });
-  const { oomScoreAdj, rlimits } = spec.process;
+  const { oomScoreAdj } = spec.process;
   if (oomScoreAdj !== undefined) {
     yield act("setOomScore", `write ${oomScoreAdj} to init's oom_score_adj`, {
       with: { oomScoreAdj },
       details: ["-1000 to 1000: the higher, the sooner it is killed when the machine has no memory left"],
-    });
-  }
-  if (rlimits.length > 0) {
-    yield act("setRlimits", `set ${countOf(rlimits.length, "limit")} of init, which its children will have too`, {
-      with: { rlimits },
-      details: rlimits.map(describeRlimit),
     });
   }
   yield act("letInitGoOn", 'say "goOn": the cgroup is complete, and the state leads to init', {
@@ -156,15 +149,29 @@ export function* tellTerminal(): Telling {
   );
 }
 
-/** From the end of the plan to the last message. */
-export function* tellProgram({ spec }: Circumstances): Telling {
-  const { args, env, user } = spec.process;
+/** What is done before init gives up to be root. */
+export function* tellLimits({ spec }: Circumstances): Telling {
+  const { env, user, rlimits } = spec.process;
   if (!env.some((entry) => entry.startsWith("HOME=") && entry.length > 5)) {
     yield act("findHome", `look for the home directory of uid ${user.uid} in the container's /etc/passwd, for HOME`, {
       with: { uid: user.uid },
       details: ["config.json has none; where there is no such line it is /"],
     });
   }
+  if (rlimits.length > 0) {
+    yield act("setRlimits", `set ${countOf(rlimits.length, "limit")} of its own, which its children will have too`, {
+      with: { rlimits },
+      details: [
+        ...rlimits.map(describeRlimit),
+        "where it may not have as much, its parent has raised that: root of a user namespace could not",
+      ],
+    });
+  }
+}
+
+/** From the end of the plan to the last message. */
+export function* tellProgram({ spec }: Circumstances): Telling {
+  const { args, env } = spec.process;
   const [name = ""] = args;
   const path = env.find((entry) => entry.startsWith("PATH="))?.slice(5);
   yield act(

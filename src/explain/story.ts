@@ -4,12 +4,20 @@ import { plansOf, type Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { tellAfterwards } from "./story-after.ts";
 import { tellBefore, tellClone } from "./story-before.ts";
-import { tellBeginning, tellHooks, tellMeanwhile, tellOutliving, tellProgram, tellTerminal } from "./story-inside.ts";
+import {
+  tellBeginning,
+  tellHooks,
+  tellLimits,
+  tellMeanwhile,
+  tellOutliving,
+  tellProgram,
+  tellTerminal,
+} from "./story-inside.ts";
 
 /** Tells everything once. Throws a SpecError where the host lacks a controller that a limit needs. */
 export function* tellStory(all: Circumstances): Telling {
-  const { cgroup, host, beside, init } = plansOf(all);
-  yield* tellBefore(all, host.length + beside.length + init.length);
+  const { cgroup, host, beside, init, credentials } = plansOf(all);
+  yield* tellBefore(all, host.length + beside.length + init.length + credentials.length);
   for (const step of host) yield tellStep(step, "parent", all.facts);
   yield* tellClone(all, cgroup, init);
   yield* tellBeginning(all);
@@ -20,6 +28,8 @@ export function* tellStory(all: Circumstances): Telling {
     if (step.do === "runHooks") yield* tellHooks(all);
     if (step.do === "makeTerminal") yield* tellTerminal();
   }
+  yield* tellLimits(all);
+  for (const step of credentials) yield tellStep(step, "init", all.facts);
   yield* tellProgram(all);
   yield* tellAfterwards(all, cgroup);
 }

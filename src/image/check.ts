@@ -5,6 +5,7 @@
  */
 import { hexOf, isDigest, isHex, pathOfDigest, type Digest } from "./digest.ts";
 import { checkRecords } from "./check-records.ts";
+import { checkVolumes } from "./check-volumes.ts";
 import { isThere, lockStore, namesIn, setAside, type ImageRecord, type Store } from "./store.ts";
 import { discard, emptyTrash, findLeftovers } from "./sweep.ts";
 import { beginTask } from "./tasks.ts";
@@ -53,6 +54,7 @@ export function checkStore(store: Store, worker: Worker, repair: boolean): Check
   // Nobody may take away what is looked at.
   using task = beginTask(store, records);
   const layers = checkLayers(check, repair, records);
+  checkVolumes(check);
   for (const record of uniqueImages(records)) checkStack(check, record, task.path);
   return { faults, images: uniqueImages(records).length, layers };
 }

@@ -7,6 +7,7 @@ import type { Fd, Sys } from "../sys/sys.ts";
 import { dirname } from "../spec/paths.ts";
 import type { IdMaps, Overlay } from "../spec/spec.ts";
 import { bootId, isAlive, processStat } from "../container/state.ts";
+import type { Asked } from "./asked.ts";
 import type { Digest } from "./digest.ts";
 import { namesIn, type ImageRecord, type Store } from "./store.ts";
 
@@ -22,6 +23,8 @@ interface Use {
   readonly volumes: readonly string[];
   /** The ids of the host that are its own, where it has a user namespace. */
   readonly idmap?: IdMaps | undefined;
+  /** What is shown of it by inspect, and is nowhere else. */
+  readonly asked: Asked;
   /** Who makes it: until the state is there, this process answers for it. */
   readonly maker: { readonly pid: number; readonly startTime: string; readonly boot: string };
 }
@@ -35,7 +38,7 @@ const UNFINISHED = ".";
 export type Used = Pick<ImageRecord, "id" | "manifest" | "index" | "lower">;
 
 /** What a container's directory is made for. */
-export type Owner = Pick<Use, "root" | "container" | "volumes" | "idmap">;
+export type Owner = Pick<Use, "root" | "container" | "volumes" | "idmap" | "asked">;
 
 /** Where the files of a new container will be. */
 export function newContainerPath({ sys, path }: Store): string {

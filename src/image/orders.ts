@@ -137,3 +137,27 @@ export interface PushedBlob {
   readonly size: number;
   readonly how: "exists" | "mounted" | "sent";
 }
+
+/** One side of a copy: a path below a root, or an archive on a descriptor that the worker was passed. */
+export type Side =
+  | {
+      readonly root: string;
+      readonly path: string;
+      /** Places of mounts that a copy does not enter. */
+      readonly apart?: readonly string[];
+    }
+  | { readonly fd: number };
+
+/** Ids of a container from the first number on, which are those from the second one on outside, so many of them. */
+type IdRange = readonly [inside: number, outside: number, count: number];
+
+/** A copy between a container and the host, or a stream. */
+export interface TransferOrder {
+  readonly from: Side;
+  readonly to: Side;
+  readonly follow: boolean;
+  /** Who has the files then. */
+  readonly owner?: readonly [uid: number, gid: number];
+  /** Who the owners in an archive are outside. */
+  readonly owners?: { readonly uids: readonly IdRange[]; readonly gids: readonly IdRange[] };
+}

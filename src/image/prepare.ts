@@ -3,11 +3,13 @@ import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
 import { checkId } from "../container/paths.ts";
+import { isTaken } from "../container/state.ts";
 import { hasAllIds } from "../mechanisms/overlay.ts";
 import type { RawSeccomp } from "../mechanisms/seccomp-default.ts";
 import { writeJson } from "../spec/json.ts";
 import type { IdMaps, Overlay } from "../spec/spec.ts";
 import { absolutePath, option, type Context, type Parsed } from "../commands/context.ts";
+import { askedOf } from "./asked.ts";
 import { newContainerPath } from "./containers.ts";
 import { readAround } from "./around.ts";
 import type { Edits } from "./cdi-edits.ts";
@@ -88,7 +90,13 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const text = writeJson(config);
   const volumes = usedVolumes(process, options, places);
   const names = volumes.map(({ name }) => name).filter((name) => name !== "");
-  const owner = { root: globals.root, container: id, volumes: names, idmap };
+  const owner = {
+    root: globals.root,
+    container: id,
+    volumes: names,
+    idmap,
+    asked: askedOf(hostname, process, { options, parsed }),
+  };
   const { env } = context;
   const make = (): void => makeFiles(store, { image, options, owner, chosen, owned, overlay, text, etc, volumes, env });
   return { id, config: text, bundle: owned, overlay, owned, make };
@@ -129,8 +137,7 @@ function idOf(sys: Sys, root: string, parsed: Parsed): string {
   const id = operand ?? name ?? sys.randomHex(32);
   checkId(id);
   // Told before the container's files are made, which would be left; whoever loses a race for the id has them swept.
-  if (sys.statxIfAny(null, `${root}/${id}`, 0) !== undefined)
-    throw new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
+  if (isTaken(sys, root, id)) throw new Failure(`container with given ID already exists: ${JSON.stringify(id)}`);
   const cidfile = option(parsed, "cidfile");
   if (cidfile !== undefined && sys.statxIfAny(null, absolutePath(sys, cidfile), 0) !== undefined)
     throw new Failure(`--cidfile ${cidfile} is there already: it may be another container's`);

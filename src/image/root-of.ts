@@ -15,8 +15,9 @@ import { specOf } from "../container/start.ts";
 import { isAlive, type Held } from "../container/state.ts";
 import { hostIdOf, mapIds, MapsInUse } from "../mechanisms/idmap.ts";
 import { enterPrivateMounts, mountMappedOverlay, mountOverlay } from "../mechanisms/overlay.ts";
-import type { Mount, MountIdmap, Overlay, Spec } from "../spec/spec.ts";
+import type { IdMapping, Mount, MountIdmap, Overlay, Spec } from "../spec/spec.ts";
 import { originOf } from "./containers.ts";
+import type { TransferOrder } from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 
 /** The root of the container; this process may be in a mount namespace of its own afterwards. Throws a Failure. */
@@ -73,4 +74,19 @@ function mountAgain(sys: Sys, root: Fd, mount: Mount, namespaceOf: (idmap: Mount
 export function ownerInside({ userNamespace }: Spec): readonly [uid: number, gid: number] {
   if (userNamespace === undefined) return [0, 0];
   return [hostIdOf(userNamespace.uidMappings, 0), hostIdOf(userNamespace.gidMappings, 0)];
+}
+
+/** Places of what the kernel shows, and not of files: a copy does not enter them, as docker's has them not mounted. */
+export function apartIn({ mounts }: Spec): readonly string[] {
+  return mounts.filter(({ bind }) => bind === "no").map(({ destination }) => destination);
+}
+
+/** The ids of a container and those of the host, where they differ. */
+export function ownersIn({ userNamespace }: Spec): TransferOrder["owners"] {
+  if (userNamespace === undefined) return undefined;
+  return { uids: rangesOf(userNamespace.uidMappings), gids: rangesOf(userNamespace.gidMappings) };
+}
+
+function rangesOf(mappings: readonly IdMapping[]): (readonly [inside: number, outside: number, count: number])[] {
+  return mappings.map(({ containerID, hostID, size }) => [containerID, hostID, size]);
 }

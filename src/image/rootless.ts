@@ -3,12 +3,13 @@
  * enters one of its own, with the ids that /etc/subuid and /etc/subgid lend to the user: user_namespaces(7), newuidmap(1).
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, O_WRONLY } from "../sys/constants.ts";
-import { Failure } from "../sys/failure.ts";
+import { attempt, Failure } from "../sys/failure.ts";
 import { isErrno } from "../sys/errno.ts";
 import { readFile, readFileIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
 import type { Sys } from "../sys/sys.ts";
 import { hasAllIds } from "../mechanisms/overlay.ts";
+import type { IdMapping } from "../spec/spec.ts";
 import { rangesIn, type Range } from "./lent.ts";
 import type { Identity } from "./users.ts";
 
@@ -105,14 +106,19 @@ export function fitInside(identity: Identity, asked: readonly string[], { uids, 
   return { ...identity, additionalGids: [] };
 }
 
-/** Whether a map, in the kernel's words, has an id for this one of its inside: user_namespaces(7). */
+/** Whether a map, in the kernel's words, has an id for this one of its inside. */
 export function isMapped(map: string, id: number): boolean {
-  return map.split("\n").some((line) => {
-    const [first = 0, , count = 0] = line
+  return mappingsOf(map).some(({ containerID, size }) => id >= containerID && id < containerID + size);
+}
+
+/** A map as config.json has it: user_namespaces(7). */
+export function mappingsOf(map: string): IdMapping[] {
+  return map.split("\n").map((line) => {
+    const [containerID = 0, hostID = 0, size = 0] = line
       .split(" ")
       .filter((word) => word !== "")
       .map(Number);
-    return id >= first && id < first + count;
+    return { containerID, hostID, size };
   });
 }
 
@@ -169,7 +175,8 @@ function mapAlone(sys: Sys, { uid, gid }: Pick<Maps, "uid" | "gid">, inside: Ins
 }
 
 function lentTo(sys: Sys, uid: number): Pick<Maps, "uids" | "gids"> {
-  const read = (path: string): string => readFileIfAny(sys, null, path, FILE_LIMIT) ?? "";
+  const read = (path: string): string =>
+    attempt(`read ${path}`, () => readFileIfAny(sys, null, path, FILE_LIMIT) ?? "");
   const names = [String(uid), ...namesOf(read("/etc/passwd"), uid)];
   return { uids: rangesIn(read("/etc/subuid"), names)[0], gids: rangesIn(read("/etc/subgid"), names)[0] };
 }

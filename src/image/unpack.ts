@@ -7,7 +7,8 @@ import { CONFIG_FILE } from "../container/paths.ts";
 import { NO_EDITS } from "./cdi-edits.ts";
 import { obtainImage } from "./obtain.ts";
 import { parseOptions } from "./flags/options.ts";
-import { enterOwnMounts } from "./rootless.ts";
+import { TERMINAL_GROUP } from "./mounts.ts";
+import { enterOwnMounts, fitInside, isMapped, mappingsOf, mapsOf } from "./rootless.ts";
 import { asMachine } from "./platform.ts";
 import { identify } from "./prepare.ts";
 import { toConfig } from "./to-config.ts";
@@ -21,30 +22,31 @@ export function unpackImage(context: Context, image: string, destination: string
     if (sys.statxIfAny(null, `${destination}/${name}`, 0) !== undefined)
       throw new Failure(`cannot unpack to ${destination}: ${name} is there already`);
   }
+  const isUser = sys.geteuid() !== 0;
   const { record, config } = obtainImage(context, store, image, { policy: "never" });
   if (record.lower.length === 0) throw new Failure("the image has no layers: there is nothing to unpack");
   using worker = new Worker(sys, env);
   enterOwnMounts(sys);
+  // The files belong to the ids of this namespace, so whoever runs the bundle needs the same ones.
+  const maps = isUser ? mapsOf(sys) : undefined;
   const options = parseOptions({ flags: new Map(), operands: [], rest: [] });
   const layers = record.lower.map((lower) => `${store.path}/${lower.slice(0, lower.lastIndexOf("/"))}`).toReversed();
+  const lower = record.lower.map((each) => `${store.path}/${each}`);
+  const user = identify(sys, lower, { user: config.process.user, groups: [] });
   const text = toConfig({ ...config, process: { ...config.process, volumes: [] } }, options, {
     id: basename(destination),
     hostname: basename(destination).slice(0, 12),
     machine: asMachine(sys.uname().machine),
     hasSwap: false,
-    user: identify(
-      sys,
-      record.lower.map((lower) => `${store.path}/${lower}`),
-      { user: config.process.user, groups: [] },
-    ),
+    user: maps === undefined ? user : fitInside(user, [], maps),
     rootfs: "rootfs",
     store: "store",
     volumes: "volumes",
     etc: { path: "etc", names: [] },
     init: "init",
-    idmap: undefined,
-    inUserNamespace: false,
-    hasTerminalGroup: true,
+    idmap: maps && { uidMappings: mappingsOf(maps.uids), gidMappings: mappingsOf(maps.gids) },
+    inUserNamespace: maps !== undefined,
+    hasTerminalGroup: maps === undefined || isMapped(maps.gids, TERMINAL_GROUP),
     devices: { nodes: [], rules: [] },
     edits: NO_EDITS,
     callerEnv: [],

@@ -2,6 +2,7 @@
 import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { makeDirectory, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import { quote } from "../spec/reader.ts";
 import { lookAtContainers } from "./containers.ts";
@@ -23,12 +24,19 @@ const RECORD_FILE = "volume.json";
 /** Before the name of one that is in the making. */
 const UNFINISHED = ".";
 
+/** A file beside the volumes. */
+export const VOLUMES_LOCK = ".lock";
+
+export function isUnfinished(name: string): boolean {
+  return name.startsWith(UNFINISHED);
+}
+
 /** Who makes or removes volumes waits here for others; whoever copies into one does not hold it. */
 export function lockVolumes(store: Store): Disposable {
   const { sys, path } = store;
   makeStore(store);
   return attempt(`lock the volumes of ${path}`, () => {
-    const file = sys.openat(null, `${path}/volumes/.lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    const file = sys.openat(null, `${path}/volumes/${VOLUMES_LOCK}`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
     sys.flock(file, LOCK_EX);
     return file;
   });
@@ -58,17 +66,38 @@ export function makeVolume({ sys, path }: Store, name: string, labels: Volume["l
     sys.removeTree(volumes, unfinished); // Of a maker that was killed: there is one at a time.
     using folder = makeDirectory(sys, volumes, unfinished, 0o700);
     makeDirectory(sys, folder, "data", 0o755)[Symbol.dispose]();
-    const volume: Volume = { version: 1, name, created: timestamp(sys, false), labels };
-    replaceFile(sys, folder, RECORD_FILE, JSON.stringify(volume), 0o600);
+    writeIn(sys, folder, name, labels);
     sys.renameat2(volumes, unfinished, volumes, name, 0);
     sys.fsync(volumes);
+  });
+}
+
+function writeIn(sys: Sys, folder: Fd, name: string, labels: Volume["labels"]): void {
+  const volume: Volume = { version: 1, name, created: timestamp(sys, false), labels };
+  replaceFile(sys, folder, RECORD_FILE, JSON.stringify(volume), 0o600);
+}
+
+/** The record of a volume anew, in the place of what is there; under the lock. Throws a Failure. */
+export function writeRecord({ sys, path }: Store, name: string, labels: Volume["labels"]): void {
+  attempt(`write the record of the volume ${name}`, () => {
+    using folder = openDirectory(sys, null, `${path}/volumes/${name}`);
+    writeIn(sys, folder, name, labels);
+  });
+}
+
+/** An empty directory for the files of a volume, where there is none; under the lock. Throws a Failure. */
+export function makeData({ sys, path }: Store, name: string): void {
+  attempt(`make the files of the volume ${name}`, () => {
+    using folder = openDirectory(sys, null, `${path}/volumes/${name}`);
+    makeDirectory(sys, folder, "data", 0o755)[Symbol.dispose]();
+    sys.fsync(folder);
   });
 }
 
 /** All volumes, by name. */
 export function listVolumes(store: Store): Volume[] {
   return namesIn(store, "volumes")
-    .filter((name) => !name.startsWith(UNFINISHED))
+    .filter((name) => !isUnfinished(name))
     .toSorted()
     .flatMap((name) => readVolume(store, name) ?? []);
 }
@@ -80,14 +109,29 @@ export function findVolume(store: Store, name: string): Volume {
   return found;
 }
 
-function readVolume({ sys, path }: Store, name: string): Volume | undefined {
+function readVolume(store: Store, name: string): Volume | undefined {
+  const record = readRecord(store, name);
+  if (record !== "damaged") return record;
+  const path = `${store.path}/volumes/${name}`;
+  throw new Failure(`${path}/${RECORD_FILE} is damaged ("tsrun image check --repair" makes it anew)`);
+}
+
+/** What the record of a volume says; undefined where there is none. */
+export function readRecord({ sys, path }: Store, name: string): Volume | "damaged" | undefined {
   const text = readFileIfAny(sys, null, `${path}/volumes/${name}/${RECORD_FILE}`);
   if (text === undefined) return undefined;
   try {
-    return JSON.parse(text) as Volume;
+    const record = JSON.parse(text) as Partial<Volume> | null;
+    const isShaped = record?.version === 1 && typeof record.created === "string" && isLabels(record.labels);
+    return isShaped && record.name === name ? (record as Volume) : "damaged";
   } catch {
-    throw new Failure(`${path}/volumes/${name}/${RECORD_FILE} is damaged: the volume's files are in data beside it`);
+    return "damaged";
   }
+}
+
+function isLabels(labels: unknown): boolean {
+  if (typeof labels !== "object" || labels === null || Array.isArray(labels)) return false;
+  return Object.values(labels).every((value) => typeof value === "string");
 }
 
 /** The ids of the containers that use each volume. */

@@ -19,6 +19,7 @@ import type {
   PushedBlob,
   PushOrder,
   Snapshotter,
+  TransferOrder,
 } from "./orders.ts";
 import { becomeRootInside } from "./rootless.ts";
 import { decodeUtf8, rawText } from "./utf8.ts";
@@ -53,7 +54,7 @@ export interface Requests {
   merge: { in: { layers: readonly string[]; dest: string }; out: object };
   copy: { in: { from: string; to: string }; out: object };
   diff: { in: { upper: string; lower: string }; out: { changes: readonly Change[] } };
-  transfer: { in: { from: End; to: End; follow: boolean; owner?: readonly [uid: number, gid: number] }; out: object };
+  transfer: { in: { ask: TransferOrder }; out: object };
   remove: { in: { path: string }; out: object };
   fetch: {
     in: { network: Network; ask: FetchOrder };
@@ -94,12 +95,6 @@ export interface Change {
   readonly path: string;
   /** A directory whose owner and mode are as they were. */
   readonly same: boolean;
-}
-
-/** One side of a copy: a path below a root. */
-interface End {
-  readonly root: string;
-  readonly path: string;
 }
 
 /** What is also in `layer.json` beside an unpacked layer. */

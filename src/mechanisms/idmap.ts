@@ -25,8 +25,7 @@ export function writeIdMaps(sys: Sys, pid: number, { uidMappings, gidMappings }:
       sys.writeOnce(opened, text);
     });
   };
-  // Without privileges a gid_map needs setgroups(2) to be denied first.
-  if (sys.geteuid() !== 0) write("setgroups", "deny");
+  // Its maker is root, or has all privileges in a user namespace of its own: where setgroups(2) is denied there, it is here too.
   write("gid_map", linesOf(gidMappings));
   write("uid_map", linesOf(uidMappings));
 }

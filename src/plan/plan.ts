@@ -25,7 +25,7 @@ export function* planBeside(spec: Spec, facts: Facts, cgroup: string): Plan {
   yield* planDeviceFilter(spec, facts, cgroup);
 }
 
-/** What init does, from its first moment in its namespaces until it is ready for execve. */
+/** What init does, from its first moment in its namespaces until it sees nothing but the container's files. */
 export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan {
   yield* planNamespaces(spec, options);
   yield* planRoot(spec);
@@ -42,7 +42,6 @@ export function* planInit(spec: Spec, facts: Facts, options: InitOptions): Plan 
   yield* planSeals(spec);
   yield* planReadonlyRoot(spec);
   yield* planPivot(spec, options);
-  yield* planCredentials(spec.process, spec.seccomp);
 }
 
 /** What the command line says about init beyond config.json. */
@@ -54,8 +53,8 @@ export interface InitOptions {
   readonly cgroup: string;
 }
 
-/** From root to the process's own identity; `exec` does the same. */
-function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan {
+/** From root to the process's own identity, for which its limits are set already; `exec` does the same. */
+export function* planCredentials(process: Process, seccomp: Seccomp | undefined): Plan {
   yield* planNoNewPrivileges(process);
   // Without no_new_privs, loading a filter needs CAP_SYS_ADMIN, so it comes before the drop; with it, it comes as
   // late as it can: with the call that becomes the process. See seccomp(2).
@@ -70,11 +69,7 @@ export function hookStages(spec: Spec): readonly string[] {
   return (["prestart", "createRuntime", "createContainer"] as const).filter((stage) => spec.hooks[stage].length > 0);
 }
 
-/** What a process of exec does: before it takes its terminal, and after. */
-export function planExec(
-  process: Process,
-  seccomp: Seccomp | undefined,
-  id: string | undefined,
-): { early: Plan; late: Plan } {
-  return { early: planSession(id), late: planCredentials(process, seccomp) };
+/** What a process of exec does before it takes its terminal. */
+export function planExec(id: string | undefined): Plan {
+  return planSession(id);
 }

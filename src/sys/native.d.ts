@@ -28,6 +28,13 @@ export interface Native {
   mknodat(dir: Fd | null, path: string, mode: number, major: number, minor: number): void;
   /** `symlinkat(2)`. */
   symlinkat(target: string, dir: Fd | null, path: string): void;
+  /** `linkat(2)`; the link that `path` may be is not followed. */
+  linkat(fromDir: Fd | null, fromPath: string, dir: Fd | null, path: string): void;
+  /** Gives a file the times of another one of the same name: `utimensat(2)`. An empty path is for the descriptors themselves. */
+  copyTimes(from: Fd, to: Fd, path: string): void;
+  /** Gives a file the extended attributes of another one, as far as its file system and privileges allow, but for those that
+   * mean something to overlayfs: xattr(7). */
+  copyXattrs(from: Fd, to: Fd): void;
   /** `readlinkat(2)`; with an empty path the link that `dir` is (O_PATH|O_NOFOLLOW). */
   readlinkat(dir: Fd | null, path: string): string;
   /** `unlinkat(2)`; `flags` is AT_REMOVEDIR or 0. */
@@ -199,6 +206,8 @@ export interface Native {
   getegid(): number;
   /** `prlimit(2)` of a process (0: the caller), exact to 64 bits. */
   setrlimit(pid: number, resource: number, soft: bigint, hard: bigint): void;
+  /** `prlimit(2)`: the hard limit of a process becomes `hard` where it is lower; the soft one stays. */
+  raiseLimit(pid: number, resource: number, hard: bigint): void;
   /** `keyctl(2)` KEYCTL_JOIN_SESSION_KEYRING. */
   joinSessionKeyring(name: string): void;
   /** Blocks all signals and gives a `signalfd(2)`, close-on-exec, that they are read from. */
@@ -252,9 +261,9 @@ export interface Native {
   attachDeviceFilter(cgroup: Fd, program: Fd, flags: number): void;
   /** `close_range(2)`; `flags` is CLOSE_RANGE_CLOEXEC or 0. */
   closeRange(first: number, last: number, flags: number): void;
-  /** The end of a container's init: closes every descriptor from `keep` on, but moves `report` to that number first
-   * (close-on-exec), installs the seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program
-   * runs in between: CVE-2024-21626. On failure the errno is thrown, and `report` is then the descriptor `keep`. */
+  /** The end of a container's init: closes every descriptor from `keep` on but `report` (which execve closes), installs the
+   * seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program runs in between: CVE-2024-21626.
+   * No descriptor gets another number, which a low limit of open files would forbid. */
   becomeProcess(path: string, args: readonly string[], env: readonly string[], keep: number, report: Fd, flags: number, program: Uint8Array): void;
   /** Begins a phase of `TSRUN_TRACE=phases`; nothing without it. */
   phase(name: string): void;

@@ -1,5 +1,5 @@
 /**
- * `cp` is docker's: the same copies are made by both, to a container that runs, and what is there then is
+ * `cp` is docker's: the same copies are made by both, to and from a container that runs, and what is there then is
  * the same. But for owners: docker's manual has root own what is copied in, as here, and 20.10 keeps the host's numbers.
  */
 
@@ -23,13 +23,18 @@ const LIST = "find WHERE -exec stat -c '%n %F %a %h %N' {} + | sed 's/ regular e
 const INSIDE = "/place /bound /named /link /etc/group";
 
 interface Row {
-  /** The words after "cp"; C: is the container, and from/ and to/ are the host's. */
+  /** The words after "cp"; C: is the container, and from/ and to/ are the host's. "-" is an archive of from/, or what comes out. */
   readonly cp: string;
   readonly differs?: string;
 }
 
-function runIn(world: World, command: readonly string[]): { status: number; stdout: string; stderr: string } {
-  return world.run(["sh", "-c", `cd ${world.dir} && exec "$@"`, "sh", ...command]);
+/** Modes, owners and names in an archive. */
+const LIST_ARCHIVE = "tar --numeric-owner -tvf - | sed -E 's/ +[0-9]+ [0-9-]{10} [0-9:]{5} / /' | sort";
+
+function runIn(world: World, words: readonly string[], command: readonly string[]): { status: number; stdout: string } {
+  const before = words.includes("-") && words.at(-1) !== "-" ? "tar --numeric-owner -C from -cf - . | " : "";
+  const behind = words.at(-1) === "-" ? ` | ${LIST_ARCHIVE}` : "";
+  return world.run(["bash", "-c", `set -o pipefail; cd ${world.dir} && ${before}"$@"${behind}`, "sh", ...command]);
 }
 
 /** How the copy ends, and what is there then: on the host and in the container. */
@@ -39,10 +44,11 @@ function outcome(world: World, runner: readonly string[], { cp }: Row): string {
   inside(
     "rm -rf /place /bound/* /named/* /link; mkdir -p /place/dir; echo x > /place/file; ln -s /place/dir /link; ln -s file /place/l; echo g > /etc/group",
   );
-  const { status } = runIn(world, [...runner, "cp", ...cp.split(" ").map((word) => word.replace("C:", "box1:"))]);
+  const words = cp.split(" ").map((word) => word.replace("C:", "box1:"));
+  const { status, stdout } = runIn(world, words, [...runner, "cp", ...words]);
   const host = world.prints("sh", "-c", `cd ${world.dir} && ${LIST.replace("WHERE", "to")}`);
   const places = inside(`${LIST.replace("WHERE", INSIDE)}; cat /etc/group /place/file 2> /dev/null; true`);
-  return `${status === 0 ? "done" : "refused"}\n${host}${places}`;
+  return `${status === 0 ? "done" : "refused"}\n${status === 0 ? stdout : ""}${host}${places}`;
 }
 
 function same(sentence: string, rows: readonly Row[]): void {
@@ -96,4 +102,29 @@ same("cp to a container", [
   { cp: "from/d C:/named" },
   { cp: "from/d/. C:/named/new" },
   { cp: "from/f C:", differs: "the place may be left out: it is the container's root" },
+]);
+
+same("cp from a container", [
+  ...["file", "", "/", "/.", "l"].flatMap((from) =>
+    ["to", "to/new", "to/new/", "to/none/x", "to/file"].map((to) => ({
+      cp: `C:/place${from === "file" || from === "l" ? "/" : ""}${from} ${to}`,
+    })),
+  ),
+  ...["/link", "/link/", "/link/.", "/none", "/place/none/x", "place/file"].map((from) => ({ cp: `C:${from} to` })),
+  ...["/link", "/place/l", "/place"].flatMap((from) => [{ cp: `-L C:${from} to` }, { cp: `-L C:${from} to/new` }]),
+  { cp: "C:/bound to" },
+  { cp: "C:/named to" },
+]);
+
+same("cp of archives", [
+  ...["/place/file", "/place", "/place/", "/place/.", "/place/l", "/link", "/link/", "/link/.", "/none"].map(
+    (from) => ({
+      cp: `C:${from} -`,
+    }),
+  ),
+  ...["/link", "/place/l", "/place"].map((from) => ({ cp: `-L C:${from} -` })),
+  ...["/place/dir", "/place/dir/", "/link", "/place/file", "/place/none", "/", "/bound", "/named"].map((to) => ({
+    cp: `- C:${to}`,
+  })),
+  { cp: "-a - C:/place/dir" },
 ]);

@@ -160,6 +160,15 @@ test("exec --process takes all from the file", [], async (box) => {
   assert.match(stdout, /^x \/tmp\n12\nGroups:\s*(13 )?14 ?\n99\n$/);
 });
 
+test("exec with a limit of three open files works, since it holds for the program alone", [], (box) => {
+  const { status, stdout, stderr } = execProcess(box, sleeping(box), (process) => {
+    process.args = ["sh", "-c", "ulimit -n; echo $HOME"];
+    process.env = ["PATH=/bin"];
+    process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 3, hard: 3 }];
+  });
+  assert.deepEqual([status, stdout, stderr], [0, "3\n/root\n", ""]);
+});
+
 test("exec --process keeps inheritable and ambient capabilities of the file apart from the container's", [], (box) => {
   const id = sleeping(box);
   const { stdout, stderr } = execProcess(box, id, (process) => {
@@ -238,7 +247,12 @@ test("exec works in a container that is only created", [], (box) => {
 test("when init ends, executed processes end with it", [], async (box) => {
   const id = sleeping(box);
   const running = box.begin(["exec", id, "sleep", "900"]);
-  await eventually(() => JSON.parse(box.ok("ps", "--format", "json", id).stdout).length === 2, "the second process");
+  // Killed before it has become its program it would not have run: 255.
+  const pids = () => JSON.parse(box.ok("ps", "--format", "json", id).stdout) as number[];
+  await eventually(
+    () => pids().some((pid) => textOf(`/proc/${pid}/cmdline`) === "sleep\x00900\x00"),
+    "the second process",
+  );
   box.ok("kill", id, "KILL");
   assert.equal((await running.ended).status, 137);
 });

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { chownSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "../support/box.ts";
-import { textOf } from "../support/runtime.ts";
+import { ownUsers, type Tweak } from "../support/config.ts";
+import { run, textOf } from "../support/runtime.ts";
 
 const STATUS = "cat /proc/self/status";
 
@@ -177,6 +178,42 @@ test("a limit of 2^64-1 is unlimited", [], (box) => {
   writeFileSync(join(bundle, "config.json"), config);
   const { stdout, stderr } = box.tsrun(["run", "--bundle", bundle, box.id()]);
   assert.match(stdout, /^Max core file size\s+1\s+unlimited\s/m, stderr);
+});
+
+const few: Tweak = ({ process }) => (process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 3, hard: 3 }]);
+
+test("a limit may be as low as it likes: it holds for the program, and not for the runtime before it", [], (box) => {
+  for (const [type, limit] of [
+    ...[0, 1, 3, 4, 5, 6, 7, 8, 9].map((files) => ["RLIMIT_NOFILE", files] as const),
+    ["RLIMIT_FSIZE", 0],
+    ["RLIMIT_NPROC", 0],
+    ["RLIMIT_MEMLOCK", 0],
+    ["RLIMIT_MSGQUEUE", 0],
+  ] as const) {
+    const tweak: Tweak = ({ process }) => (process.rlimits = [{ type, soft: limit, hard: limit }]);
+    const { status, stderr } = box.run(["true"], tweak);
+    assert.equal(status, 0, `${type} ${limit}: ${stderr}`);
+  }
+  const { id } = box.create("ulimit -n; ulimit -H -n; echo $HOME", (config) => {
+    few(config);
+    config.process.env = ["PATH=/bin"];
+  });
+  assert.match(textOf(`/proc/${box.state(id).pid}/limits`), /^Max open files\s+3\s+3\s/m, "before it is started");
+  box.ok("delete", "--force", id);
+  assert.equal(box.prints("ulimit -n; ulimit -H -n; echo $HOME", few), "3\n3\n/root\n");
+});
+
+test("a limit is raised for root of a user namespace, who could not", ["tsrun", "raise-limits"], (box) => {
+  const bundle = box.bundle("ulimit -S -n; ulimit -H -n", (config) => {
+    ownUsers(config);
+    config.process.rlimits = [{ type: "RLIMIT_NOFILE", soft: 500, hard: 2000 }];
+  });
+  const { stdout, stderr } = run(
+    ["sh", "-c", 'ulimit -n 1000; exec "$@"', "sh", ...box.command("run", "--bundle", bundle, box.id())],
+    box.dir,
+    { env: box.environment() },
+  );
+  assert.equal(stdout, "500\n2000\n", stderr);
 });
 
 // runc takes the last; the specification asks for an error.

@@ -12,41 +12,9 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { layerOf } from "../../scripts/fixtures.ts";
-import { test, type Box } from "../support/box.ts";
-import { eventually } from "../support/runtime.ts";
-import { filesLayer, Store } from "./images.ts";
-
-/** A container that has run `script` and waits, or has ended. */
-async function containerOf(
-  box: Box,
-  script: string,
-  flags: readonly string[] = [],
-): Promise<{ store: Store; id: string }> {
-  const store = new Store(box);
-  await store.load({}, await filesLayer({ "d/one": "1", "d/two": "2", "e/three": "3" }));
-  const id = box.id();
-  const args = [
-    "run",
-    "--detach",
-    "--image",
-    "it",
-    ...flags,
-    id,
-    "--",
-    "sh",
-    "-c",
-    `${script}; touch /tmp/.done; exec sleep 100`,
-  ];
-  assert.equal(store.tsrun(args, { output: box.path("out") }).status, 0);
-  await eventually(() => store.tsrun(["exec", id, "test", "-e", "/tmp/.done"]).status === 0, "the script's end");
-  return { store, id };
-}
-
-/** Ends the container's process; the container stays. */
-async function stop(box: Box, id: string): Promise<void> {
-  box.ok("kill", id, "KILL");
-  await box.reaches(id, "stopped");
-}
+import { test } from "../support/box.ts";
+import { containerOf, stop } from "./containers.ts";
+import { Store } from "./images.ts";
 
 test("diff lists what was added, changed and deleted, and no place of a mount", [], async (box) => {
   const script =
@@ -232,7 +200,7 @@ test("what cp cannot do is refused by name", [], async (box) => {
   const store = new Store(box);
   assert.match(store.refuses("cp", "a", "b"), /a container on one side/);
   assert.match(store.refuses("cp", "a:/x", "b:/y"), /between containers/);
-  assert.match(store.refuses("cp", "a:/x", "-"), /a stream/);
+  assert.match(store.refuses("cp", "-", "-"), /a container on one side/);
   assert.match(store.refuses("cp", "none:/x", "/y"), /does not exist/);
 });
 
@@ -265,14 +233,15 @@ test("inspect shows a container's state, image, process and mounts", [], async (
   }
   const inspect = (): Shown => (JSON.parse(store.prints("inspect", id)) as Shown[])[0] as Shown;
   const shown = inspect();
-  assert.deepEqual(shown.State, { Status: "running", Running: true, Paused: false, Pid: box.state(id).pid });
+  const no = { Paused: false, Restarting: false, Dead: false };
+  assert.deepEqual(shown.State, { Status: "running", Running: true, ...no, Pid: box.state(id).pid });
   assert.equal(shown.Image, image);
   const { Type, Name, RW } = shown.Mounts.find(({ Destination }) => Destination === "/vol") ?? {};
   assert.deepEqual([Type, Name, RW], ["volume", "name", false]);
   assert.ok(shown.Config.Env.includes("A=b"));
   assert.deepEqual([shown.Config.Labels["k"], shown.Config.Hostname], ["v", "h"]);
   await stop(box, id);
-  assert.deepEqual(inspect().State, { Status: "stopped", Running: false, Paused: false, Pid: 0 });
+  assert.deepEqual(inspect().State, { Status: "exited", Running: false, ...no, Pid: 0 });
   box.ok("delete", id);
   assert.match(store.refuses("inspect", id), /does not exist/);
 });

@@ -139,6 +139,11 @@ export const WAYS_OUT: readonly Row[] = [
     refused: NO_DIRECTORY,
   },
   { about: "a hard link to a directory", layers: one(directory("d"), hard("h", "d")), refused: /it is a directory/ },
+  {
+    about: "a hard link in the place of the directory that its target is in",
+    layers: one(directory("d"), directory("d/e"), { name: "d/e/f", body: "x" }, hard("d", "d/e/f")),
+    refused: /hard link to d\/e\/f: it is in the directory whose place the link takes/,
+  },
   { about: "a hard link to the root", layers: one(hard("h", "/")), refused: /it is the root/ },
   {
     about: "a hard link to a file of a lower layer",

@@ -7,7 +7,7 @@ import { sha256 } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
 import { command, cutting, DockerRegistry, oddLayers } from "./docker-registry.ts";
 import { pull } from "./fake-registry.ts";
-import { BASE, layoutFiles, Store } from "./images.ts";
+import { BASE, filesLayer, layoutFiles, Store } from "./images.ts";
 
 const NEEDS = ["tool:docker-registry", "tool:skopeo"] as const;
 
@@ -91,6 +91,22 @@ test("a loaded image has the same id for all who pull it, and is not sent twice"
   assert.deepEqual(other.names("layers"), store.names("layers"));
   const [inspected] = JSON.parse(other.prints("image", "inspect", name)) as { Id: string }[];
   assert.equal(inspected?.Id, id);
+});
+
+test("a layer that lies below an opaque root is sent too, and the image is the same", NEEDS, async (box) => {
+  const store = new Store(box);
+  using registry = await DockerRegistry.start(box);
+  const hidden = await filesLayer({ hidden: "1" });
+  const opaque = await filesLayer({ ".wh..wh..opq": "", seen: "2" });
+  const id = await store.loadImage({ layers: [hidden, opaque] });
+  const name = `${registry.host}/opaque:1`;
+  store.prints("image", "push", "-q", "it", name);
+  assert.equal(read(name).manifest.layers.length, 2);
+  const other = new Store(box, "other");
+  assert.equal((await pull(other, ["-q", name])).status, 0);
+  const [inspected] = JSON.parse(other.prints("image", "inspect", name)) as { Id: string }[];
+  assert.equal(inspected?.Id, id);
+  assert.deepEqual(other.names("layers"), store.names("layers"));
 });
 
 for (const [compression, type] of [

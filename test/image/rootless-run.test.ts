@@ -141,6 +141,8 @@ test(
     const user = await userWithImage(box, false);
     const bundle = join(user.home, "bundle");
     user.prints("image", "unpack", "it", bundle);
+    user.command("rm", join(bundle, "config.json"));
+    user.prints("spec", "--bundle", bundle);
     assert.match(user.tsrun("run", "--bundle", bundle, "box").stderr, /needs a user namespace in config\.json/);
     user.command("rm", join(bundle, "config.json"));
     user.prints("spec", "--rootless", "--bundle", bundle);

@@ -94,6 +94,26 @@ function treeOf(store: Store, record: string): string {
   return list.slice(list.indexOf("\0"), -64).replaceAll(/(?<=\0c 0 0 0 )[0-9.]+(?= 1 0 0:0 )/g, "any");
 }
 
+test(
+  "a layer below a root that is opaque stays a layer of the image, though nothing of it is seen",
+  [],
+  async (box) => {
+    const store = new Store(box);
+    const opaque = await filesLayer({ ".wh..wh..opq": "", seen: "2" });
+    const id = await load(store, [await filesLayer({ hidden: "1" }), opaque, await BASE], "it");
+    for (const format of ["docker-archive", "oci-archive"]) {
+      store.prints("image", "save", "--format", format, "-o", box.path(format), "it");
+      const other = new Store(box, `of-${format}`);
+      other.prints("image", "load", box.path(format), "--name", "it");
+      assert.equal(inspect(other, "it").Id, id);
+      assert.deepEqual(other.names("layers"), store.names("layers"));
+      assert.equal(other.says("ls -d /hidden /seen 2>/dev/null; true"), "/seen");
+      assert.equal(other.prints("image", "prune").includes("sha256"), false);
+      assert.match(other.prints("image", "check"), / 0 faults\n$/);
+    }
+  },
+);
+
 test("the same image is saved as the same bytes", [], async (box) => {
   const store = new Store(box);
   await load(store, await strangeLayers(box), "it");

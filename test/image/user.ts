@@ -32,8 +32,13 @@ export class User {
     writeFileSync(box.path("passwd"), `${passwd}alice:x:${UID}:${UID}::${this.home}:/bin/sh\n`);
   }
 
+  /** The path of tsrun. */
+  get program(): string {
+    return `${this.#programs}/tsrun`;
+  }
+
   tsrun(...args: string[]): Result {
-    return this.command(`${this.#programs}/tsrun`, ...args);
+    return this.command(this.program, ...args);
   }
 
   /** Anything, as this user. */
@@ -43,7 +48,7 @@ export class User {
 
   /** As `tsrun`, without waiting for it here. */
   begin(...args: string[]): Running {
-    return start(this.#wrapped([`${this.#programs}/tsrun`, ...args]), this.#box.dir);
+    return start(this.#wrapped([this.program, ...args]), this.#box.dir);
   }
 
   #wrapped(words: readonly string[]): string[] {

@@ -1,7 +1,7 @@
 /** The order of the plan, which is a security property: what must come before what, and why, over config.json of all kinds. */
 
 import type { Facts } from "../../src/facts/facts.ts";
-import { planBeside, planExec, planHost, planInit } from "../../src/plan/plan.ts";
+import { planBeside, planCredentials, planExec, planHost, planInit } from "../../src/plan/plan.ts";
 import type { Step, Verb } from "../../src/plan/step.ts";
 import { verbs } from "../../src/plan/verbs.ts";
 import type { Spec } from "../../src/spec/spec.ts";
@@ -21,7 +21,7 @@ const SPECS = generatedSpecs(400);
 
 function stepsOf(spec: Spec): Step[] {
   const options = { id: "box", newKeyring: true, pivot: true, cgroup: "/a/b" };
-  const init = [...planInit(spec, FACTS, options)];
+  const init = [...planInit(spec, FACTS, options), ...planCredentials(spec.process, spec.seccomp)];
   const waits = init.findIndex((step) => step.do === "awaitParent");
   // The parent's steps beside init have been done when init waits for them.
   return [
@@ -146,12 +146,11 @@ test("the host is not touched by anything before the mounts are cut off from it:
 
 test("a process of exec gets rid of the caller's session first, and of its rights last", () => {
   for (const { process, seccomp } of SPECS.slice(0, 50)) {
-    const { early, late } = planExec(process, seccomp, "box");
     deepEqual(
-      [...early].map((step) => step.do),
+      [...planExec("box")].map((step) => step.do),
       ["joinKeyring", "startSession"],
     );
-    equal([...late].at(-1)?.do, "setCapabilities");
+    equal([...planCredentials(process, seccomp)].at(-1)?.do, "setCapabilities");
   }
 });
 

@@ -45,8 +45,7 @@ impl Attributes {
     /// `maker` and `made_with` are the owner and the mode that a new file has; nothing says that they may be any.
     pub fn set(&self, file: BorrowedFd<'_>, maker: Option<Maker>, made_with: Option<u32>) -> Result<()> {
         if maker.is_none_or(|maker| maker.differs(self)) {
-            let (owner, group) = self.owner();
-            fchown(file, owner, group).map_err(|errno| self.not_owned(errno))?;
+            self.set_owner(file)?;
         }
         if made_with != Some(self.mode) {
             fchmod(file, Mode::from_raw_mode(self.mode)).doing(|| "Cannot set the mode")?;
@@ -57,9 +56,16 @@ impl Attributes {
         futimens(file, &self.times()).doing(|| "Cannot set the times")
     }
 
+    /// Sets the owner of an open file or directory, and nothing else.
+    pub fn set_owner(&self, file: BorrowedFd<'_>) -> Result<()> {
+        let (owner, group) = self.owner();
+        fchown(file, owner, group).map_err(|errno| self.not_owned(errno))
+    }
+
     /// Sets all on `name` in `dir`, which is a link or a node that must not be opened.
-    pub fn set_at(&self, dir: BorrowedFd<'_>, name: &[u8], maker: Maker, is_link: bool) -> Result<()> {
-        if maker.differs(self) {
+    /// For `maker` see [`Self::set`].
+    pub fn set_at(&self, dir: BorrowedFd<'_>, name: &[u8], maker: Option<Maker>, is_link: bool) -> Result<()> {
+        if maker.is_none_or(|maker| maker.differs(self)) {
             let (owner, group) = self.owner();
             let changed = chownat(dir, name, owner, group, AtFlags::SYMLINK_NOFOLLOW);
             changed.map_err(|errno| self.not_owned(errno))?;

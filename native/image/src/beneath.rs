@@ -28,7 +28,7 @@ pub fn open_file(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
 }
 
 /// How every path below a tree is resolved.
-fn resolve() -> ResolveFlags {
+pub fn resolve() -> ResolveFlags {
     ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS | ResolveFlags::NO_XDEV
 }
 

@@ -15,6 +15,7 @@ mod fingerprint;
 mod inspect;
 mod limits;
 mod merge;
+mod mounts;
 mod name;
 mod net;
 mod pack;
@@ -160,7 +161,7 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
         Request::Convert { ask } => told(convert::run(ask, library, reporter)?),
         Request::Write { dest, members } => save::run(&dest, members, library, reporter).map(|()| json!({})),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
-        Request::Transfer { from, to, follow, owner } => transfer::run(&from, &to, follow, owner).map(|()| json!({})),
+        Request::Transfer { ask } => transfer::run(&ask).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),
     }
 }

@@ -4,12 +4,13 @@
 //! opaque directory empties, a directory joins a directory, all else replaces.
 
 use crate::attributes::{Attributes, Maker};
-use crate::beneath::{list, open_dir, open_file, unless_gone};
+use crate::beneath::{list, open_dir, unless_gone};
 use crate::copy::Copier;
 use crate::erofs::mount::open_files;
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::check::open_layer;
 use crate::inspect::{attributes, attributes_at, clear_xattrs, is_opaque};
+use crate::mounts::Mounts;
 use crate::name::{join, show, split};
 use crate::remove;
 use crate::stage::{self, Stage};
@@ -79,15 +80,17 @@ pub struct Rules {
     foreign: bool,
     /// Who has all files then, without set-id bits: those would be the new owner's. As before where it is none.
     owner: Option<(u32, u32)>,
+    /// Which mounts are entered of what is copied, and of where it goes.
+    mounts: (Mounts, Mounts),
 }
 
 impl Rules {
-    const LAYER: Self = Self { whiteouts: true, foreign: false, owner: None };
-    const COPY: Self = Self { whiteouts: false, ..Self::LAYER };
+    const LAYER: Self = Self { whiteouts: true, ..Self::COPY };
+    const COPY: Self = Self { whiteouts: false, foreign: false, owner: None, mounts: (Mounts::Own, Mounts::Own) };
 
     /// Between a container and the host.
-    pub fn transfer(owner: Option<(u32, u32)>) -> Self {
-        Self { whiteouts: false, foreign: true, owner }
+    pub fn transfer(owner: Option<(u32, u32)>, from: Mounts, to: Mounts) -> Self {
+        Self { whiteouts: false, foreign: true, owner, mounts: (from, to) }
     }
 
     fn of(&self, attributes: Attributes) -> Attributes {
@@ -107,7 +110,8 @@ pub type Place<'a> = (BorrowedFd<'a>, &'a [u8]);
 pub struct Layer<'a> {
     rules: &'a Rules,
     root: &'a OwnedFd,
-    maker: Maker,
+    /// Who has a new file; nobody knows it in directories of others, which may have a set-group-ID bit.
+    maker: Option<Maker>,
     copier: &'a mut Copier,
     /// Files with several names in this layer, and the name that each has in the copy.
     linked: HashMap<(u64, u64), Vec<u8>>,
@@ -116,7 +120,8 @@ pub struct Layer<'a> {
 impl<'a> Layer<'a> {
     /// Into the tree below `root`.
     pub fn new(root: &'a OwnedFd, copier: &'a mut Copier, rules: &'a Rules) -> Self {
-        Self { rules, root, maker: Maker::of_this_process(), copier, linked: HashMap::new() }
+        let maker = (!rules.foreign).then(Maker::of_this_process);
+        Self { rules, root, maker, copier, linked: HashMap::new() }
     }
 
     /// Lays the directory `from` over `to`, which is at `path` in the copy.
@@ -151,8 +156,12 @@ impl<'a> Layer<'a> {
                 Err(Error::io("Cannot copy a device".to_owned()))
             }
             FileType::Directory => {
-                let source = open_dir(from, name).doing(|| "Cannot open the directory")?;
-                let target = match open_dir(to, name) {
+                let source = match self.rules.mounts.0.dir(from, name) {
+                    // What is mounted there does not come along, and its place does.
+                    Err(Errno::XDEV) if self.rules.foreign => None,
+                    source => Some(source.doing(|| "Cannot open the directory")?),
+                };
+                let target = match self.rules.mounts.1.dir(to, name) {
                     Ok(target) => target,
                     Err(errno @ (Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) => {
                         if errno != Errno::NOENT && self.rules.foreign {
@@ -164,7 +173,10 @@ impl<'a> Layer<'a> {
                     }
                     Err(errno) => return Err(Error::io(format!("Cannot open the directory: {errno}"))),
                 };
-                self.directory(&source, &target, path)
+                match source {
+                    Some(source) => self.directory(&source, &target, path),
+                    None => self.rules.of(Attributes::of_implied_directory()).set(target.as_fd(), None, None),
+                }
             }
             _ if self.rules.foreign && is_directory(to, name) => {
                 Err(Error::io("Cannot put a file in the place of a directory".to_owned()))
@@ -209,13 +221,13 @@ impl<'a> Layer<'a> {
     fn file(&mut self, from: Place<'_>, to: Place<'_>, (stat, kind): (&Stat, FileType)) -> Result<()> {
         let ((from, old), (to, name)) = (from, to);
         if kind == FileType::RegularFile {
-            let source = open_file(from, old).doing(|| "Cannot open it")?;
+            let source = self.rules.mounts.0.file(from, old).doing(|| "Cannot open it")?;
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mode = Mode::from_raw_mode(stat.st_mode & 0o777);
             let target = fresh(to, name, |to, name| openat(to, name, flags, mode))?;
             self.copier.data(source.as_fd(), target.as_fd(), stat)?;
             let all = self.rules.of(attributes(source.as_fd())?);
-            return all.set(target.as_fd(), Some(self.maker), Some(mode.as_raw_mode()));
+            return all.set(target.as_fd(), self.maker, Some(mode.as_raw_mode()));
         }
         if kind == FileType::Symlink {
             let target = readlinkat(from, old, Vec::new()).doing(|| "Cannot read the link")?;
@@ -228,13 +240,14 @@ impl<'a> Layer<'a> {
     }
 }
 
-fn is_directory(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
+/// Whether `name` in `dir` is a directory.
+pub fn is_directory(dir: BorrowedFd<'_>, name: &[u8]) -> bool {
     let stat = statat(dir, name, AtFlags::SYMLINK_NOFOLLOW);
     stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 /// Makes `name` anew, in the place of what lower layers had there.
-fn fresh<T>(
+pub fn fresh<T>(
     dir: BorrowedFd<'_>,
     name: &[u8],
     make: impl Fn(BorrowedFd<'_>, &[u8]) -> rustix::io::Result<T>,

@@ -8,7 +8,7 @@ use crate::net::{Network, fetch, gather, pull, push};
 use crate::pack;
 use crate::save;
 use crate::source::Source;
-use crate::transfer::End;
+use crate::transfer;
 use crate::unpack::layer::{Order, Snapshotter};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -179,16 +179,10 @@ pub enum Request {
         /// Its image's files.
         lower: String,
     },
-    /// A copy between a container and the host.
+    /// A copy between a container and the host, or a stream.
     Transfer {
-        /// What is copied.
-        from: End,
-        /// Where to.
-        to: End,
-        /// Whether a link is followed that the path ends with.
-        follow: bool,
-        /// Who gets the files: user and group.
-        owner: Option<(u32, u32)>,
+        /// Which.
+        ask: transfer::Order,
     },
     /// Removes a directory.
     Remove {

@@ -97,6 +97,23 @@ calls! {
         if answer < 0 { Err(Errno::last()) } else { Ok(()) }
     }
 
+    /// `prlimit(2)`: the hard limit of a process becomes `hard` where it is lower; the soft one stays.
+    fn raiseLimit(pid: i32, resource: u32, hard: Wide) -> () {
+        let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: the struct lives through the call.
+        let answer = unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, std::ptr::null::<u8>(), &raw mut limit) };
+        if answer < 0 {
+            return Err(Errno::last());
+        }
+        if limit.rlim_max >= hard.0 {
+            return Ok(());
+        }
+        limit.rlim_max = hard.0;
+        // SAFETY: the struct lives through the call.
+        let answer = unsafe { libc::syscall(libc::SYS_prlimit64, pid, resource, &raw const limit, std::ptr::null_mut::<u8>()) };
+        if answer < 0 { Err(Errno::last()) } else { Ok(()) }
+    }
+
     /// `keyctl(2)` KEYCTL_JOIN_SESSION_KEYRING.
     fn joinSessionKeyring(name: CString) -> () {
         // SAFETY: the name ends in NUL.

@@ -54,18 +54,25 @@ fn install(flags: u32, program: &[u8]) -> Result<(), Errno> {
     if answer < 0 { Err(Errno::last()) } else { Ok(()) }
 }
 
-/// Closes everything from `first` on. A filter that is in force already may be older than close_range(2).
-fn close_from(first: i32) -> Result<(), Errno> {
+/// More than this program ever has open.
+const MANY: u64 = 65536;
+
+/// Closes everything from `first` to `last`. A filter that is in force already may be older than close_range(2).
+fn close_between(first: i32, last: i32) -> Result<(), Errno> {
+    if first > last {
+        return Ok(());
+    }
     // SAFETY: whoever calls this gives them all up.
-    if unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0) } >= 0 {
+    if unsafe { libc::syscall(libc::SYS_close_range, first, last, 0) } >= 0 {
         return Ok(());
     }
     let errno = Errno::last();
     if errno.0 != libc::EPERM && errno.0 != libc::ENOSYS {
         return Err(errno);
     }
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20);
-    for number in first..i32::try_from(limit).unwrap_or(i32::MAX) {
+    // The limit may have been lowered when more were open.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(1 << 20).max(MANY);
+    for number in first..=last.min(i32::try_from(limit).unwrap_or(i32::MAX)) {
         // SAFETY: as above.
         unsafe { libc::close(number) };
     }
@@ -120,21 +127,17 @@ calls! {
         if unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) } < 0 { Err(Errno::last()) } else { Ok(()) }
     }
 
-    /// The end of a container's init: closes every descriptor from `keep` on, but moves `report` to that number first
-    /// (close-on-exec), installs the seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program
-    /// runs in between: CVE-2024-21626. On failure the errno is thrown, and `report` is then the descriptor `keep`.
+    /// The end of a container's init: closes every descriptor from `keep` on but `report` (which execve closes), installs the
+    /// seccomp filter if `program` is not empty, and calls execve(2). Nothing of the program runs in between: CVE-2024-21626.
+    /// No descriptor gets another number, which a low limit of open files would forbid.
     fn becomeProcess(
         path: CString, args: Vec<CString>, env: Vec<CString>, keep: i32, report: Fd, flags: u32, program: Bytes,
     ) -> () {
         let vector = |list: &[CString]| list.iter().map(|text| text.as_ptr()).chain([ptr::null()]).collect::<Vec<_>>();
         let (args_vector, env_vector) = (vector(&args), vector(&env));
-        if report.0 != keep {
-            // SAFETY: whatever has this number is about to be closed anyway.
-            if unsafe { libc::dup3(report.0, keep, libc::O_CLOEXEC) } < 0 {
-                return Err(Errno::last());
-            }
-        }
-        close_from(keep + 1)?;
+        rustix::io::fcntl_setfd(report.get(), rustix::io::FdFlags::CLOEXEC)?;
+        close_between(keep, report.0 - 1)?;
+        close_between(keep.max(report.0 + 1), i32::MAX)?;
         if !program.get().is_empty() {
             install(flags, program.get())?;
         }

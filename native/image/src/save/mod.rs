@@ -1,7 +1,7 @@
 //! The request `write`: images out of the store or on their way past it, as a directory or as a tar archive; whole, or not at all.
 
 mod archive;
-mod target;
+pub mod target;
 
 use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};

@@ -4,6 +4,7 @@ pub mod blob;
 pub mod checked;
 pub mod chunk;
 pub mod decode;
+pub mod incoming;
 pub mod pipeline;
 
 use crate::error::{Error, Result};

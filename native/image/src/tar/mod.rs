@@ -7,8 +7,10 @@ mod header;
 mod pax;
 mod reader;
 mod sparse;
+mod writer;
 
 pub use reader::Reader;
+pub use writer::{END, head, padding};
 
 /// The unit of a tar archive.
 pub const BLOCK: usize = 512;
@@ -75,4 +77,23 @@ pub struct Entry {
     pub device: (u32, u32),
     /// Extended attributes: name and value.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Entry {
+    /// One of root's about which nothing is known yet.
+    pub fn of(kind: Kind) -> Self {
+        Self {
+            kind,
+            path: Vec::new(),
+            link: Vec::new(),
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            mtime: Time::default(),
+            size: 0,
+            sparse: None,
+            device: (0, 0),
+            xattrs: Vec::new(),
+        }
+    }
 }

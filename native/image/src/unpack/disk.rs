@@ -129,7 +129,7 @@ impl Ground for Disk {
     }
 
     fn describe(&mut self, dir: &OwnedFd, name: &[u8], (entry, attributes): (&Entry, &Attributes)) -> Result<()> {
-        attributes.set_at(dir.as_fd(), name, self.maker, entry.kind == Kind::Symlink)
+        attributes.set_at(dir.as_fd(), name, Some(self.maker), entry.kind == Kind::Symlink)
     }
 
     fn describe_directory(&mut self, path: &[u8], attributes: &Attributes) -> Result<()> {

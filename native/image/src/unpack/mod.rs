@@ -7,7 +7,7 @@ pub mod layer;
 pub mod measure;
 mod place;
 pub mod tree;
-mod write;
+pub mod write;
 
 use crate::error::{Context, Error, Result};
 use crate::protocol::Reporter;

@@ -159,8 +159,12 @@ impl<'a, G: Ground> Tree<'a, G> {
             Ok(Found::Whiteout) => return refuse("this layer removes it"),
             Ok(Found::Other) => {}
         }
-        if join(&source.path, last) == join(&place.path, name) {
+        let own = join(&place.path, name);
+        if join(&source.path, last) == own {
             return Ok(());
+        }
+        if source.path.strip_prefix(own.as_slice()).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/")) {
+            return refuse("it is in the directory whose place the link takes");
         }
         self.fresh(place, name, |ground, dir, name| ground.make_name((&source.dir, last), dir, name))
     }

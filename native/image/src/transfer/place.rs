@@ -1,19 +1,14 @@
-//! The request `transfer`: files between a container and the host, with the meaning that docker cp gives to their paths.
-//!
-//! The container may be running, and may be hostile: each path is resolved once, inside its root, to a descriptor
-//! (CVE-2018-15664), and from there on by single names that are no links. Nothing of the container is run or loaded
-//! (CVE-2019-14271).
+//! The paths of a copy, with the meaning that docker cp gives to them. Each is resolved once, inside its root, to a descriptor
+//! (CVE-2018-15664).
 
-use crate::beneath::open_dir;
-use crate::copy::Copier;
 use crate::error::{Context, Error, Result};
-use crate::merge::{Layer, Rules};
+use crate::mounts::{self, Mounts};
 use crate::name::show;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, mkdirat, open, openat2, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, open, openat2, readlinkat, statat};
 use rustix::io::Errno;
 use serde::Deserialize;
 use std::ffi::CStr;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 /// One side of a copy.
 #[derive(Debug, Deserialize)]
@@ -23,79 +18,43 @@ pub struct End {
     root: String,
     /// From there.
     path: String,
+    /// Where something is mounted that a copy does not enter: the kernel's file systems of a container.
+    #[serde(default)]
+    apart: Vec<String>,
 }
 
 /// What is copied.
-enum Named {
+pub enum Named {
     /// All that is in a directory: the path ends in "/." or in no name at all.
     Contents(OwnedFd),
-    /// A name in a directory, and what it is called.
-    In(OwnedFd, Vec<u8>, Vec<u8>),
+    /// A directory, its name, and what the path calls it.
+    Directory(OwnedFd, Vec<u8>, Vec<u8>),
+    /// The same for anything else: the directory that it is in.
+    File(OwnedFd, Vec<u8>, Vec<u8>),
+}
+
+impl Named {
+    /// Where a walk begins.
+    pub fn start(&self) -> &OwnedFd {
+        match self {
+            Self::Contents(dir) | Self::Directory(dir, ..) | Self::File(dir, ..) => dir,
+        }
+    }
 }
 
 /// Where it goes.
-enum Target {
+pub enum Target {
     /// Into a directory that is there.
     Into(OwnedFd),
     /// To a name in a directory; whether that name must be a directory's.
     As(OwnedFd, Vec<u8>, bool),
 }
 
-/// Copies; `owner` gets the files, else all is as it was.
-pub fn run(from: &End, to: &End, follow: bool, owner: Option<(u32, u32)>) -> Result<()> {
-    let rules = Rules::transfer(owner);
-    let mut copier = Copier::default();
-    let source = source(from, follow)?;
-    match (source, target(to)?) {
-        (Named::Contents(dir), Target::Into(to)) => Layer::new(&to, &mut copier, &rules).contents(&dir, &to, b""),
-        (Named::Contents(dir), target) => {
-            let to = made(target)?;
-            Layer::new(&to, &mut copier, &rules).directory(&dir, &to, b"")
-        }
-        (Named::In(dir, name, title), target) => {
-            let stat =
-                statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).doing(|| format!("Cannot look at {}", show(&name)))?;
-            if FileType::from_raw_mode(stat.st_mode) == FileType::Directory {
-                let source = open_dir(&dir, &name).doing(|| format!("Cannot open {}", show(&name)))?;
-                let to = made(match target {
-                    Target::Into(parent) => Target::As(parent, title, true),
-                    target @ Target::As(..) => target,
-                })?;
-                return Layer::new(&to, &mut copier, &rules).directory(&source, &to, b"");
-            }
-            let (parent, last) = match target {
-                Target::Into(parent) => (parent, title),
-                Target::As(_, last, true) => return Err(Error::io(format!("{} must be a directory", show(&last)))),
-                Target::As(parent, last, false) => (parent, last),
-            };
-            Layer::new(&parent, &mut copier, &rules).renamed((dir.as_fd(), &name), (parent.as_fd(), &last))
-        }
-    }
-}
-
-/// The directory, made where it is missing.
-fn made(target: Target) -> Result<OwnedFd> {
-    let (parent, name) = match target {
-        Target::Into(dir) => return Ok(dir),
-        Target::As(parent, name, _) => (parent, name),
-    };
-    match mkdirat(&parent, &name, Mode::from_raw_mode(0o755)) {
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno).doing(|| format!("Cannot create {}", show(&name))),
-    }
-    open_dir(&parent, &name).map_err(|errno| match errno {
-        Errno::NOTDIR | Errno::LOOP => {
-            Error::io(format!("Cannot copy a directory to {}, which is a file", show(&name)))
-        }
-        errno => Error::io(format!("Cannot open {}: {errno}", show(&name))),
-    })
-}
-
 /// More links on the way to one place are a loop: path_resolution(7).
 const LINKS: usize = 40;
 
-/// Links on the way are followed, and the last one where it is asked for or a slash stands behind it.
-fn source(End { root, path }: &End, follow: bool) -> Result<Named> {
+/// What a side names. Links on the way are followed, and the last one where it is asked for or a slash stands behind it.
+pub fn source(End { root, path, .. }: &End, follow: bool) -> Result<Named> {
     let root = open_root(root)?;
     let problem = || format!("Cannot open {}", show(path.as_bytes()));
     let must_be_directory = path.ends_with('/');
@@ -110,11 +69,15 @@ fn source(End { root, path }: &End, follow: bool) -> Result<Named> {
         let dir = open_in(&root, parent).doing(problem)?;
         let stat = statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW).doing(problem)?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        if must_be_directory && !matches!(kind, FileType::Symlink | FileType::Directory) {
+        if kind == FileType::Directory {
+            let found = Mounts::ALL.dir(&dir, name).doing(problem)?;
+            return Ok(Named::Directory(found, name.to_vec(), title));
+        }
+        if must_be_directory && kind != FileType::Symlink {
             return Err(Error::io(format!("{}: it is no directory", problem())));
         }
         if !follow || kind != FileType::Symlink {
-            return Ok(Named::In(dir, name.to_vec(), title));
+            return Ok(Named::File(dir, name.to_vec(), title));
         }
         let link = readlinkat(&dir, name, Vec::new()).doing(problem)?;
         path = aimed(parent, &link);
@@ -123,7 +86,7 @@ fn source(End { root, path }: &End, follow: bool) -> Result<Named> {
 }
 
 /// As for docker: a directory that is there takes what comes; what is not there gets the name, in a directory that must be.
-fn target(End { root, path }: &End) -> Result<Target> {
+pub fn target(End { root, path, .. }: &End) -> Result<Target> {
     let root = open_root(root)?;
     let problem = || format!("Cannot open {}", show(path.as_bytes()));
     let is_directory = path.ends_with('/');
@@ -166,6 +129,29 @@ fn last_of(path: &str) -> &str {
     path.trim_end_matches('/').rsplit('/').next().unwrap_or_default()
 }
 
+/// The mounts that a copy from or to here enters, when it begins in `start`.
+pub fn mounts(End { root, apart, .. }: &End, start: &OwnedFd) -> Result<Mounts> {
+    let root = open_root(root)?;
+    let mut closed = Vec::new();
+    for path in apart {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        match openat2(&root, path, flags, Mode::empty(), in_root()) {
+            Ok(place) => closed.extend(mounts::mounted_on(&place)?),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {}
+            Err(errno) => return Err(errno).doing(|| format!("Cannot open {}", show(path.as_bytes()))),
+        }
+    }
+    let begun = mounts::mount_of(start)?;
+    closed.retain(|&mount| mount != begun);
+    Ok(Mounts::AllBut(closed))
+}
+
+/// The directory `path` below the one that a side names: links lead wherever they lead in its root.
+pub fn below(End { root, path, .. }: &End) -> Result<impl Fn(&[u8]) -> rustix::io::Result<OwnedFd>> {
+    let (root, start) = (open_root(root)?, path.as_bytes().to_vec());
+    Ok(move |path: &[u8]| open_in(&root, &[&start, &b"/"[..], path].concat()))
+}
+
 fn open_root(path: &str) -> Result<OwnedFd> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     open(path, flags, Mode::empty()).doing(|| format!("Cannot open {path}"))
@@ -175,7 +161,11 @@ fn open_root(path: &str) -> Result<OwnedFd> {
 fn open_in(root: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
     let path = if path.is_empty() { b"/" } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat2(root, path, flags, Mode::empty(), ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+    openat2(root, path, flags, Mode::empty(), in_root())
+}
+
+fn in_root() -> ResolveFlags {
+    ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS
 }
 
 #[cfg(test)]
