@@ -1,7 +1,7 @@
 /**
  * Bundles unit tests for the engine that ships, a file for each, with test/support/unit.ts replaced by unit-engine.ts: the
  * engine has the memory of one command, not of all tests together.
- * Usage: `node --import tsx scripts/bundle-unit.ts OUT`
+ * Usage: `node --import ./scripts/typescript.mjs scripts/bundle-unit.ts OUT`
  */
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { resolve } from "node:path";

@@ -1,6 +1,6 @@
 /**
  * Bundles the program for the engine: `main` and each module that it loads when needed (`sys.load("…")`), with what they
- * share in chunks. Usage: `node --import tsx scripts/bundle.ts OUT`; the modules are written to `OUT/js`. What is rehearsed
+ * share in chunks. Usage: `node --import ./scripts/typescript.mjs scripts/bundle.ts OUT`; the modules are written to `OUT/js`. What is rehearsed
  * when the program is built (scripts/rehearsal) becomes `OUT/scenarios.js`: nothing of the program's modules is in it.
  */
 import { createHash } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
  * Makes the demo image, `build/demo.oci.tar`, from rootfs-fixtures/demo and Debian's static busybox: always the same bytes. The
- * functions that it is made with also make the images of the tests. Usage: `node --import tsx scripts/fixtures.ts [OUT]`
+ * functions that it is made with also make the images of the tests. Usage: `node --import ./scripts/typescript.mjs scripts/fixtures.ts [OUT]`
  */
 import { createHash } from "node:crypto";
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";

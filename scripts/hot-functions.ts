@@ -2,7 +2,7 @@
  * Writes native/host/hot.ld: which functions of the engine and the C library the rehearsed commands call, for the linker to put
  * them together. The kernel maps a program's file 64 KiB around each page that is touched (fault_around_bytes), so code that
  * is used here and there makes every process larger. The list need not be complete, nor always fresh.
- * Usage, after scripts/build: `node --import tsx scripts/hot-functions.ts`; needs valgrind.
+ * Usage, after scripts/build: `node --import ./scripts/typescript.mjs scripts/hot-functions.ts`; needs valgrind.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

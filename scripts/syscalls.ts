@@ -1,6 +1,6 @@
 /**
  * Writes src/mechanisms/syscalls/*.ts: the numbers of the system calls, from the kernel's headers as the crate
- * linux-raw-sys has them. Run with `node --import tsx scripts/syscalls.ts`; `--check` only says whether they are stale.
+ * linux-raw-sys has them. Run with `node --import ./scripts/typescript.mjs scripts/syscalls.ts`; `--check` only says whether they are stale.
  */
 
 import { execFileSync } from "node:child_process";
@@ -113,7 +113,7 @@ for (const [name, text] of generate()) {
   const path = join(TARGET, name);
   if (existsSync(path) && readFileSync(path, "utf8") === text) continue;
   stale++;
-  if (check) console.error(`${path} is stale: run node --import tsx scripts/syscalls.ts`);
+  if (check) console.error(`${path} is stale: run node --import ./scripts/typescript.mjs scripts/syscalls.ts`);
   else writeFileSync(path, text);
 }
 if (check && stale > 0) process.exitCode = 1;

@@ -13,7 +13,7 @@ export function run(context: Context, parsed: Parsed): number {
   const request = prepare(context, parsed, "fifo");
   const created = createContainer(sys, request);
   handOver(sys, created, parsed, request);
-  printMadeUpId(sys, parsed, request.id);
+  printId(sys, parsed, request.id);
   return 0;
 }
 
@@ -44,7 +44,7 @@ function writeIdFile(sys: Sys, path: string | undefined, id: string): void {
   });
 }
 
-/** An id that the caller did not give is told. */
-export function printMadeUpId(sys: Sys, parsed: Parsed, id: string): void {
-  if (parsed.operands[0] === undefined && option(parsed, "name") === undefined) print(sys, `${id}\n`);
+/** The id is told as docker tells it, unless the caller gave it in runc's way. */
+export function printId(sys: Sys, parsed: Parsed, id: string): void {
+  if (parsed.operands[0] === undefined) print(sys, `${id}\n`);
 }

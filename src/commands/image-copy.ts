@@ -16,7 +16,7 @@ export function run(context: Context, parsed: Parsed): number {
     destination: accessIn(parsed, "dest-"),
     platform: platformIn(parsed),
     scratch: variable(env, "TMPDIR") || "/var/tmp",
-    view: pushView(sys, { progress, quiet }),
+    view: pushView(sys, "copy", { progress, quiet }),
   };
   using worker = new Worker(sys, env);
   const [from = "", to = ""] = parsed.operands;

@@ -10,7 +10,7 @@ export function run({ sys, globals }: Context, parsed: Parsed): number {
   const wanted = option(parsed, "platform");
   const platform = wanted === undefined ? undefined : parsePlatform(wanted);
   const images = parsed.operands.map((text) =>
-    inspectImage(store, forPlatform(store, findRecord(store, text), platform), wanted),
+    inspectImage(store, forPlatform(store, findRecord(store, text), platform), platform),
   );
   print(sys, `${JSON.stringify(images, undefined, 2)}\n`);
   return 0;

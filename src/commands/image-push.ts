@@ -1,5 +1,6 @@
 /** `image push`: from the store to a registry. */
 import { COMPRESSIONS, type Compression, type Format } from "../image/make-manifest.ts";
+import { parsePlatform } from "../image/platform.ts";
 import { pushView } from "../image/push-view.ts";
 import { pushImage, type PushOptions } from "../image/push.ts";
 import { Worker } from "../image/worker.ts";
@@ -11,11 +12,13 @@ import { writeDigest } from "./digest-file.ts";
 export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
   const progress = option(parsed, "progress") ?? "auto";
+  const platform = option(parsed, "platform");
   const options: PushOptions = {
     ...accessIn(parsed),
     compression: oneOf<Compression>(parsed, "compression", COMPRESSIONS),
     format: oneOf<Format>(parsed, "format", ["oci", "v2s2"]),
-    view: pushView(sys, { progress, quiet: isSet(parsed, "quiet") }),
+    platform: platform === undefined ? undefined : parsePlatform(platform),
+    view: pushView(sys, "push", { progress, quiet: isSet(parsed, "quiet") }),
   };
   using worker = new Worker(sys, env);
   const [image = "", destination] = parsed.operands;

@@ -25,10 +25,7 @@ const PROGRESS: Flag = {
 };
 
 /** Of commands that send an image somewhere. */
-const SENDING: readonly Flag[] = [
-  { name: "quiet", short: "q", help: "say nothing but the digest" },
-  { name: "progress", value: "KIND", help: "auto, plain or json (default: auto)" },
-];
+const SENDING: readonly Flag[] = [{ name: "quiet", short: "q", help: "say nothing but the digest" }, PROGRESS];
 
 /** `image load`, `image ls` and so on. */
 export const IMAGE_COMMANDS: readonly Command[] = [
@@ -67,6 +64,11 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     operands: "IMAGE [DESTINATION]",
     flags: [
       ...SENDING,
+      {
+        name: "platform",
+        value: "PLATFORM",
+        help: "of an image for several machines only the one for this (default: all)",
+      },
       { name: "digestfile", value: "FILE", help: "write the manifest's digest to this file" },
       { name: "compression", value: "KIND", help: "gzip, zstd or none, of layers that are sent anew (default: gzip)" },
       { name: "format", short: "f", value: "TYPE", help: "media types: oci or v2s2 (default: as the image has them)" },
@@ -76,7 +78,8 @@ export const IMAGE_COMMANDS: readonly Command[] = [
   },
   {
     name: "image copy",
-    summary: "copy an image past the store: from a registry, oci:DIR or oci-archive:FILE to a registry or oci:DIR",
+    summary:
+      "copy an image past the store: registries, oci:DIR, oci-archive:FILE and docker-archive:FILE, from any to any",
     operands: "SOURCE DESTINATION",
     flags: [
       { name: "all", short: "a", help: "an index with all that it lists" },
@@ -105,6 +108,8 @@ export const IMAGE_COMMANDS: readonly Command[] = [
       { name: "output", short: "o", value: "FILE", help: "where to (default: standard output)" },
       { name: "format", value: "FORMAT", help: "docker-archive, oci-archive or oci-dir (default: docker-archive)" },
       { name: "compression", value: "KIND", help: "gzip, zstd or none, for oci-archive and oci-dir (default: gzip)" },
+      { name: "quiet", short: "q", help: "say nothing" },
+      PROGRESS,
     ],
     module: "commands-image-save",
   },

@@ -11,7 +11,7 @@ import { Parent } from "../container/parent.ts";
 import { goOn, needsPause, receive } from "../container/protocol.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 import { TELLING } from "./announce.ts";
-import { handOver, printMadeUpId } from "./create.ts";
+import { handOver, printId } from "./create.ts";
 import { prepare } from "./prepare.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -37,7 +37,7 @@ function runRequest({ sys }: Context, parsed: Parsed, request: CreateRequest): n
     return waitForProcess(sys, { ...created, pid: created.state.pid, signals, input });
   });
   if (detach) {
-    printMadeUpId(sys, parsed, request.id);
+    printId(sys, parsed, request.id);
     if (isSet(parsed, "rm")) deleteWhenEnded(sys, created, request);
     return 0;
   }

@@ -1,25 +1,23 @@
 /** Where an image is copied to. */
 import { absolutePath, type Context } from "../commands/context.ts";
-import { Failure } from "../sys/failure.ts";
 import { accessRegistry, type Access } from "./access.ts";
-import type { CopySource } from "./copy-source.ts";
+import { toLayoutArchive, toSavedArchive } from "./copy-archive.ts";
 import { deliver } from "./deliver.ts";
+import type { Digest } from "./digest.ts";
 import { LayoutWriter } from "./layout-write.ts";
-import type { Descriptor } from "./manifest.ts";
+import type { Compression } from "./make-manifest.ts";
+import type { Parcel } from "./parcel.ts";
 import { parseDestination } from "./push.ts";
 import type { PushView } from "./push-view.ts";
 import { homeOf, readRegistriesConf, type Endpoint } from "./registries-conf.ts";
-import type { Document } from "./registry.ts";
-import { parseTransport, type Place } from "./transport.ts";
+import { parseTransport, withoutScheme, type Place } from "./transport.ts";
 import type { Worker } from "./worker.ts";
 
 export interface Destination {
-  /** Makes blobs be there. Throws a Failure. */
-  takeBlobs(blobs: readonly Descriptor[], source: CopySource, view: PushView): void;
-  /** A manifest or index without a name, whose blobs and documents are there. Throws a Failure. */
-  takeDocument(document: Document): void;
-  /** The one that the name leads to from now on. Throws a Failure. */
-  takeTop(document: Document): void;
+  /** Of layers that come from where they have no digest. */
+  readonly compression: Compression;
+  /** Makes all of the parcel be there, its name last; gives the digest of what that leads to. Throws a Failure. */
+  take(parcel: Parcel, view: PushView): Digest;
 }
 
 interface Asking {
@@ -30,10 +28,12 @@ interface Asking {
 
 /** The place that `text` names. Throws a Failure. */
 export function openDestination(context: Context, worker: Worker, text: string, asking: Asking): Destination {
-  const place = parseTransport(text.startsWith("docker://") ? text.slice("docker://".length) : text);
+  const place = parseTransport(withoutScheme(text));
   if (place === undefined) return toRegistry(context, worker, text, asking);
   if (place.form === "oci") return toLayout(context, worker, place);
-  throw new Failure(`images are copied to registries and to oci:DIR, and not to ${place.form}`);
+  return place.form === "oci-archive"
+    ? toLayoutArchive(context, worker, place)
+    : toSavedArchive(context, worker, place);
 }
 
 /** Files at a time. */
@@ -42,17 +42,16 @@ const THREADS = 3;
 function toLayout({ sys }: Context, worker: Worker, { path, name }: Place): Destination {
   const layout = new LayoutWriter(sys, absolutePath(sys, path));
   return {
-    takeBlobs: (blobs, source, view) => {
+    compression: "gzip",
+    take: ({ contents, documents, top, blobs }, view) => {
       const orders = blobs.map((blob) => {
         const { digest, size } = blob;
-        return { digest, size, from: source.origin(blob), dest: layout.placeOf(digest) };
+        return { digest, size, from: contents.origin(blob), dest: layout.placeOf(digest) };
       });
       worker.ask("gather", { ask: { threads: THREADS, blobs: orders } }, (event) => view.heard(event));
-    },
-    takeDocument: (document) => layout.write(document),
-    takeTop: (document) => {
-      layout.write(document);
-      layout.name(document, name);
+      for (const document of documents) layout.write(document);
+      layout.name(top, name);
+      return top.digest;
     },
   };
 }
@@ -64,14 +63,17 @@ function toRegistry(context: Context, worker: Worker, text: string, { access, fr
   const registry = accessRegistry(context, worker, endpoint, { access, actions: "pull,push", mountable: mounts });
   registry.connect();
   return {
-    takeBlobs: (blobs, source, view) => {
+    compression: "gzip",
+    take: ({ contents, documents, top, blobs }, view) => {
       const orders = blobs.map((blob) => {
         const { digest, size } = blob;
-        return { known: [{ digest, size, mounts }], from: source.origin(blob) };
+        return { known: [{ digest, size, mounts }], from: contents.origin(blob) };
       });
       deliver(worker, registry, orders, view);
+      // What a document names is there before it.
+      for (const document of documents) if (document !== top) registry.putDocument(document.digest, document);
+      registry.putDocument(reference.tag ?? "", top);
+      return top.digest;
     },
-    takeDocument: (document) => registry.putDocument(document.digest, document),
-    takeTop: (document) => registry.putDocument(reference.tag ?? "", document),
   };
 }

@@ -37,6 +37,11 @@ export function pathOfDigest(digest: Digest): string {
   return digest.replace(":", "/");
 }
 
+/** Where the blob is in an image layout: image-layout.md. */
+export function blobName(digest: Digest): string {
+  return `blobs/${pathOfDigest(digest)}`;
+}
+
 /** Whether `text` has lower-case hexadecimal digits only, and at least one. */
 export function isHex(text: string): boolean {
   for (const digit of text) if (!(digit >= "0" && digit <= "9") && !(digit >= "a" && digit <= "f")) return false;

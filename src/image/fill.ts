@@ -57,6 +57,8 @@ function directoryIn(sys: Sys, view: Fd, path: string): Fd | undefined {
     return openIn(sys, view, path, O_RDONLY | O_DIRECTORY);
   } catch (error) {
     if (isErrno(error, "ENOENT")) return undefined;
+    if (isErrno(error, "ENOTDIR"))
+      throw new Failure(`cannot mount a volume on ${path}: what the image has there is not a directory`);
     throw error;
   }
 }

@@ -1,12 +1,12 @@
 /** An image in full, in the shape that docker and podman print. */
 import { hexOf } from "./digest.ts";
 import { parseImageConfig } from "./image-config.ts";
-import { checkPlatform } from "./platform.ts";
+import { checkPlatform, type Platform } from "./platform.ts";
 import { canonical, familiar, familiarRepository, parseReference } from "./reference.ts";
 import { listRecords, readBlob, type ImageRecord, type Store } from "./store.ts";
 
 /** Throws a Failure where the store lacks its configuration, or the image is not for the platform that is `wanted`. */
-export function inspectImage(store: Store, record: ImageRecord, wanted?: string): object {
+export function inspectImage(store: Store, record: ImageRecord, wanted?: Platform): object {
   const text = readBlob(store, record.id);
   const { platform, created, author } = parseImageConfig(text);
   checkPlatform(platform, wanted);

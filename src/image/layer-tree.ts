@@ -64,11 +64,12 @@ function layerText(diffId: Digest, { sizes, users }: Known): string {
   return `layer ${hexOf(diffId).slice(0, 12)}  ${sizeText(sizes.get(diffId) ?? 0)}${shared}`;
 }
 
-function imageText({ name, id, layers, size }: ImageRecord, { sizes, users }: Known): string {
+function imageText({ name, id, layers, size, platform }: ImageRecord, { sizes, users }: Known): string {
   const own = [...new Set(layers)].filter((diffId) => users.get(diffId)?.size === 1);
   const alone = own.reduce((sum, diffId) => sum + (sizes.get(diffId) ?? 0), 0);
   const text = name === undefined ? `<none> ${hexOf(id).slice(0, 12)}` : familiar(parseReference(name));
-  return `${text}  ${sizeText(size)}, ${sizeText(alone)} of it its own`;
+  const machine = platform === undefined ? "" : ` (${platform})`;
+  return `${text}${machine}  ${sizeText(size)}, ${sizeText(alone)} of it its own`;
 }
 
 function summary(records: readonly ImageRecord[], sizes: ReadonlyMap<Digest, number>): string[] {

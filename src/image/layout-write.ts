@@ -5,7 +5,7 @@ import { LOCK_EX } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { makeDirectories, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { pathOfDigest, type Digest } from "./digest.ts";
+import { blobName, type Digest } from "./digest.ts";
 import { checkLayout, INDEX_TYPE, MANIFEST_LIMIT, REF_NAME, type Descriptor } from "./manifest.ts";
 import { within } from "./source.ts";
 
@@ -28,7 +28,7 @@ export class LayoutWriter {
 
   /** Where the blob goes; its directory is there. */
   placeOf(digest: Digest): string {
-    const path = `${this.#path}/blobs/${pathOfDigest(digest)}`;
+    const path = `${this.#path}/${blobName(digest)}`;
     const folder = path.slice(0, path.lastIndexOf("/"));
     attempt(`make ${folder}`, () => makeDirectories(this.#sys, folder, 0o755));
     return path;
@@ -44,22 +44,32 @@ export class LayoutWriter {
   }
 
   /** Names what the descriptor says; what had the name before is there without it no more. Throws a Failure. */
-  name({ mediaType, digest, size }: Descriptor, name: string | undefined): void {
+  name(document: Descriptor, name: string | undefined): void {
     using folder = attempt(`open ${this.#path}`, () => openDirectory(this.#sys, null, this.#path));
     attempt(`lock ${this.#path}`, () => this.#sys.flock(folder, LOCK_EX));
     const text = attempt(`read ${this.#path}/index.json`, () =>
       readFileIfAny(this.#sys, folder, "index.json", MANIFEST_LIMIT),
     );
     const index = within(`${this.#path}/index.json`, () => parse(text));
-    const others = index.entries.filter((entry) => !isReplaced(entry, { digest, name }));
-    const annotations = name === undefined ? {} : { annotations: { [REF_NAME]: name } };
-    const manifests = [...others.map(({ raw }) => raw), { mediaType, digest, size, ...annotations }];
-    const written = JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, ...index.document, manifests });
+    const others = index.entries.filter((entry) => !isReplaced(entry, { digest: document.digest, name }));
+    const manifests = [...others.map(({ raw }) => raw), listed(document, name)];
+    const written = indexText(manifests, index.document);
     attempt(`write ${this.#path}/index.json`, () => replaceFile(this.#sys, folder, "index.json", written, 0o644));
   }
 }
 
-const LAYOUT = '{"imageLayoutVersion":"1.0.0"}';
+/** What the file oci-layout says. */
+export const LAYOUT = '{"imageLayoutVersion":"1.0.0"}';
+
+/** What index.json says of a document. */
+export function listed({ mediaType, digest, size }: Descriptor, name: string | undefined): object {
+  return { mediaType, digest, size, ...(name === undefined ? {} : { annotations: { [REF_NAME]: name } }) };
+}
+
+/** index.json. */
+export function indexText(manifests: readonly object[], others: object = {}): string {
+  return JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, ...others, manifests });
+}
 
 interface Listed {
   readonly raw: JsonObject;

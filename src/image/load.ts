@@ -21,7 +21,7 @@ import {
 } from "./store.ts";
 import { sweepLeftovers, sweepUnused } from "./sweep.ts";
 import { beginTask, type Task } from "./tasks.ts";
-import { nameFromPath, type Place } from "./transport.ts";
+import { nameFromPath, severalImages, type Place } from "./transport.ts";
 import { asMachine } from "./platform.ts";
 import type { Snapshotter } from "./orders.ts";
 import type { UnpackedLayer, Worker } from "./worker.ts";
@@ -50,7 +50,7 @@ export function loadImages(store: Store, worker: Worker, place: Place, { name, s
   makeStore(store);
   sweepLeftovers(store, worker);
   const { source, images } = openImages(store, worker, place);
-  if (name !== undefined && images.length > 1) throw severalImages(place, { source, images });
+  if (name !== undefined && images.length > 1) throw severalFound(place, { source, images });
   const named = images.map((image) => ({ image, names: namesOf(image, place, name) }));
   const task = beginTask(
     store,
@@ -105,10 +105,10 @@ export function openImages(store: Store, worker: Worker, place: Place): Opened {
 }
 
 /** There must be one that is meant. */
-export function severalImages({ path }: Place, { images }: Opened): Failure {
-  const names = images.flatMap((image) => image.names.slice(0, 1)).join(", ");
-  return new Failure(
-    `there are ${images.length} images in ${path}: say which one, as in oci-archive:${path}:NAME (${names || "they have no names"})`,
+export function severalFound(place: Place, { images }: Opened): Failure {
+  return severalImages(
+    place,
+    images.map(({ names }) => names[0] ?? "without a name"),
   );
 }
 

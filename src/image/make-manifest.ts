@@ -10,6 +10,7 @@ export const COMPRESSIONS: readonly Compression[] = ["gzip", "zstd", "none"];
 export type Format = "oci" | "v2s2";
 
 interface Words {
+  readonly index: string;
   readonly manifest: string;
   readonly config: string;
   readonly layers: Partial<Readonly<Record<Compression, string>>>;
@@ -17,6 +18,7 @@ interface Words {
 
 const WORDS: Readonly<Record<Format, Words>> = {
   oci: {
+    index: "application/vnd.oci.image.index.v1+json",
     manifest: "application/vnd.oci.image.manifest.v1+json",
     config: "application/vnd.oci.image.config.v1+json",
     layers: {
@@ -27,6 +29,7 @@ const WORDS: Readonly<Record<Format, Words>> = {
   },
   // Docker's own readers know no zstd in its schema 2.
   v2s2: {
+    index: "application/vnd.docker.distribution.manifest.list.v2+json",
     manifest: "application/vnd.docker.distribution.manifest.v2+json",
     config: "application/vnd.docker.container.image.v1+json",
     layers: {
@@ -64,16 +67,29 @@ export interface Contents {
 /** The text of a manifest, and its type. */
 export function makeManifest({ format, config, layers, like }: Contents): { text: string; mediaType: string } {
   const { manifest: mediaType, config: configType } = WORDS[format];
-  const kept = like === undefined ? {} : (JSON.parse(like) as object);
   const made = {
     schemaVersion: 2,
     mediaType,
     config: { mediaType: configType, digest: config.digest, size: config.size },
     layers: layers.map(({ mediaType: type, digest, size }) => ({ mediaType: type, digest, size })),
   };
-  const { annotations } = kept as { annotations?: unknown };
-  return {
-    text: JSON.stringify(annotations === undefined || format !== "oci" ? made : { ...made, annotations }),
-    mediaType,
-  };
+  return { text: JSON.stringify({ ...made, ...annotationsOf(like, format) }), mediaType };
+}
+
+/** What an index is to say: manifests with their platforms. */
+export interface Listing extends Pick<Contents, "format" | "like"> {
+  readonly entries: readonly object[];
+}
+
+/** The text of an index, and its type. */
+export function makeIndex({ format, entries, like }: Listing): { text: string; mediaType: string } {
+  const mediaType = WORDS[format].index;
+  const made = { schemaVersion: 2, mediaType, manifests: entries };
+  return { text: JSON.stringify({ ...made, ...annotationsOf(like, format) }), mediaType };
+}
+
+/** Docker's documents have none. */
+function annotationsOf(like: string | undefined, format: Format): object {
+  const { annotations } = (like === undefined ? {} : JSON.parse(like)) as { annotations?: unknown };
+  return annotations === undefined || format !== "oci" ? {} : { annotations };
 }

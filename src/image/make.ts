@@ -1,7 +1,7 @@
 /** A container's own files come into being: its bundle, what it will write to, and what it will find of its names. */
 import { AT_EMPTY_PATH, O_CREAT, O_DIRECTORY, O_EXCL, O_RDONLY, O_RDWR, O_WRONLY } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { openDirectory, statOf } from "../sys/files.ts";
+import { makeDirectory, openDirectory, statOf } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { CONFIG_FILE } from "../container/paths.ts";
 import { originalPath } from "../container/protect.ts";
@@ -72,8 +72,7 @@ function makeLike(sys: Sys, parent: Fd, name: string, model: Fd): Fd {
 }
 
 function makeEtc(sys: Sys, folder: Fd, files: ReadonlyMap<string, string>): void {
-  sys.mkdirat(folder, "etc", 0o755);
-  using etc = openDirectory(sys, folder, "etc");
+  using etc = makeDirectory(sys, folder, "etc", 0o755);
   for (const [name, text] of files) writeFile(sys, etc, name, { text, mode: 0o644 });
 }
 
@@ -98,7 +97,7 @@ function makeVolumes(store: Store, folder: Fd, files: Files): void {
   sys.mkdirat(folder, "volumes", 0o700);
   using view = openView(sys, overlay.lower);
   for (const volume of volumes) {
-    if (volume.name === "") sys.mkdirat(null, volume.source, 0o755);
+    if (volume.name === "") makeDirectory(sys, null, volume.source, 0o755)[Symbol.dispose]();
     fillVolume(sys, files.env, view, volume);
   }
 }

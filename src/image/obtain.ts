@@ -3,7 +3,7 @@ import { Failure } from "../sys/failure.ts";
 import type { Context } from "../commands/context.ts";
 import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
-import { loadImages, namesOf, openImages, severalImages } from "./load.ts";
+import { loadImages, namesOf, openImages, severalFound } from "./load.ts";
 import { findNamed, parsePlatform, type Platform } from "./platform.ts";
 import { parseReference } from "./reference.ts";
 import {
@@ -90,7 +90,7 @@ function findLoaded(store: Store, worker: Worker, place: Place): Obtained | unde
   makeStore(store);
   const opened = openImages(store, worker, place);
   const [image, ...others] = opened.images;
-  if (image === undefined || others.length > 0) throw severalImages(place, opened);
+  if (image === undefined || others.length > 0) throw severalFound(place, opened);
   const [name] = namesOf(image, place, undefined);
   const record = name === undefined ? unnamed(store, image.id) : readNamed(store, parseReference(name));
   if (record?.id !== image.id) return undefined;

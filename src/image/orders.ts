@@ -71,9 +71,25 @@ export interface PackOrder {
   readonly file: string;
 }
 
-/** Where the bytes of a blob come from that is to be sent. */
+/** Layers of an archive that are to be blobs. */
+export interface ConvertOrder extends FromSource {
+  /** Of those that have none; "none" takes away what they have. */
+  readonly compression: Compression;
+  readonly threads: number;
+  readonly layers: readonly { readonly member: string; readonly diffId: string }[];
+}
+
+/** What has become of such a layer: the worker keeps it. */
+export interface ConvertedLayer {
+  readonly digest: string;
+  readonly size: number;
+  readonly compression: Compression;
+}
+
+/** Where the bytes of a blob come from that is to be sent; the worker has "made" it in answer to ConvertOrder. */
 export type Origin =
   | ({ readonly kind: "member"; readonly member: string } & FromSource)
+  | { readonly kind: "made"; readonly digest: string }
   | { readonly kind: "layer"; readonly path: string; readonly compression: string; readonly scratch: string }
   | {
       readonly kind: "registry";

@@ -1,5 +1,4 @@
 /** Which of an image's variants runs here. */
-import { quote } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 
 /** In the words of Go, as the image specification has them; `variant` is "" where there is none. */
@@ -66,20 +65,43 @@ export function findNamed<T extends { readonly platform: Platform | undefined }>
   entries: readonly T[],
   wanted: Platform,
 ): T | undefined {
-  const fitting = entries.filter(
-    ({ platform }) => platform?.os === wanted.os && platform.architecture === wanted.architecture,
-  );
-  const exact = fitting.find(({ platform }) => platform?.variant === wanted.variant);
+  const fitting = entries.filter(({ platform }) => platform !== undefined && isForMachine(platform, wanted));
+  const exact = fitting.find(({ platform }) => platform !== undefined && levelOf(platform) === levelOf(wanted));
   return exact ?? (wanted.variant === "" ? fitting[0] : undefined);
 }
 
-/** "linux/arm64/v8", or "arm64" alone. Throws a Failure. */
+/** Names that architectures have elsewhere, and that docker understands: [architecture, variant]. */
+const ALIASES: ReadonlyMap<string, readonly [architecture: string, variant: string]> = new Map([
+  ["x86_64", ["amd64", ""]],
+  ["x86-64", ["amd64", ""]],
+  ["i386", ["386", ""]],
+  ["aarch64", ["arm64", ""]],
+  ["armhf", ["arm", "v7"]],
+  ["armel", ["arm", "v6"]],
+]);
+
+/** "linux/arm64/v8", or "arm64" alone, in letters of either case. Throws a Failure. */
 export function parsePlatform(text: string): Platform {
-  const parts = text.split("/");
-  const [os = "", architecture = "", variant = ""] = parts.length === 1 ? ["linux", ...parts] : parts;
-  if (parts.length > 3 || parts.includes(""))
+  const parts = text.toLowerCase().split("/");
+  const [os = "", name = "", named = ""] = parts.length === 1 ? ["linux", ...parts] : parts;
+  if (parts.length > 3 || parts.includes("") || text === "linux")
     throw new Failure(`--platform must be OS/ARCHITECTURE[/VARIANT]: current value is ${JSON.stringify(text)}`);
-  return { os, architecture, variant };
+  const [architecture, implied] = ALIASES.get(name) ?? [name, ""];
+  return { os, architecture, variant: named === "" ? implied : named };
+}
+
+function isForMachine({ os, architecture }: Platform, wanted: Platform): boolean {
+  return os === wanted.os && architecture === wanted.architecture;
+}
+
+/** The variants that an architecture begins with: many images do not name them. */
+const FIRST_VARIANTS: ReadonlyMap<string, string> = new Map([
+  ["amd64", "v1"],
+  ["arm64", "v8"],
+]);
+
+function levelOf({ architecture, variant }: Platform): string {
+  return variant === FIRST_VARIANTS.get(architecture) ? "" : variant;
 }
 
 function listed(entries: readonly { readonly platform: Platform | undefined }[]): string {
@@ -92,13 +114,8 @@ export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 
-/** Throws a Failure where the image is not for the platform that --platform names: "linux/amd64", "linux/arm64/v8". */
-export function checkPlatform(platform: Platform, wanted: string | undefined): void {
-  if (wanted === undefined) return;
-  const [os = "", architecture = "", variant = "", ...more] = wanted.split("/");
-  if (os === "" || architecture === "" || more.length > 0)
-    throw new Failure(`--platform must be such as linux/amd64: current value is ${quote(wanted)}`);
-  const fits = platform.os === os && platform.architecture === architecture;
-  if (fits && (variant === "" || variant === platform.variant)) return;
-  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${wanted}`);
+/** Throws a Failure where the image is not for the platform that is `wanted`, whose variant may be left out. */
+export function checkPlatform(platform: Platform, wanted: Platform | undefined): void {
+  if (wanted === undefined || findNamed([{ platform }], wanted) !== undefined) return;
+  throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${nameOf(wanted)}`);
 }

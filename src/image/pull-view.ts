@@ -1,5 +1,6 @@
 /** What a person or a program sees of a pull or a load. */
-import type { Fd, Sys } from "../sys/sys.ts";
+import type { Sys } from "../sys/sys.ts";
+import { Bars, isWatched, shortened, wordsOf, write, type Part } from "./bars.ts";
 import type { LayerEvent } from "./worker.ts";
 import { sizeText } from "./words.ts";
 
@@ -18,12 +19,8 @@ interface PulledImage {
   readonly layers: readonly PulledLayer[];
 }
 
-interface PulledLayer {
-  readonly digest?: string;
-  readonly size?: number;
-  /** Another image has brought it. */
-  readonly isThere: boolean;
-}
+/** One is there if another image has brought it. */
+type PulledLayer = Part & { readonly isThere: boolean };
 
 /** The word for what is done. */
 export type Doing = "pull" | "load";
@@ -35,10 +32,7 @@ export function viewOf(sys: Sys, kind: string, doing: Doing): PullView | undefin
   if (kind === "json") return jsonView(sys);
   if (kind === "plain") return plainView(sys, doing);
   if (kind !== "auto") return undefined;
-  const output = sys.inherited(2);
-  const isTerminal = sys.isTerminal(output);
-  output.take();
-  if (isTerminal) return new Bars(sys);
+  if (isWatched(sys)) return barsView(sys);
   return doing === "pull" ? plainView(sys, doing) : SILENT;
 }
 
@@ -84,127 +78,24 @@ function plainView(sys: Sys, doing: Doing): PullView {
     },
     heard: (event) => {
       const layer = layers[event.layer];
-      if (event.event === "note") tell(`${shortDigest(layer)}: ${wordsOf(event)}`);
+      if (event.event === "note") tell(`${shortened(layer?.digest)}: ${wordsOf(event)}`);
       else if (event.bytes === event.total && !finished.has(event.layer)) {
         finished.add(event.layer);
-        tell(`${shortDigest(layer)}: ${sizeText(event.total)} ${doing}ed`);
+        tell(`${shortened(layer?.digest)}: ${sizeText(event.total)} ${doing}ed`);
       }
     },
     done: () => undefined,
   };
 }
 
-/** What stands before the reason of a note. */
-const WORDS: ReadonlyMap<string, string> = new Map([
-  ["retry", "trying again: "],
-  ["waiting", "waiting for "],
-]);
-
-function wordsOf({ what, reason }: Extract<LayerEvent, { event: "note" }>): string {
-  return `${WORDS.get(what) ?? ""}${reason}`;
-}
-
-function shortDigest({ digest = "" }: PulledLayer = { isThere: false }): string {
-  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
-}
-
-interface Bar {
-  readonly layer: PulledLayer;
-  bytes: number;
-  note: string;
-}
-
-const BAR_WIDTH = 30;
-const MICROSECONDS = 1_000_000;
-
-/** A line for each layer, drawn anew when something has happened; the last one is the whole. */
-class Bars implements PullView {
-  readonly #sys: Sys;
-  #bars: Bar[] = [];
-  #drawn = 0;
-  #began = 0;
-  #received = 0;
-
-  constructor(sys: Sys) {
-    this.#sys = sys;
-  }
-
-  found({ name, digest, layers, isUpToDate }: PulledImage): void {
-    if (isUpToDate) {
-      write(this.#sys, 2, `${name} is ${digest}: up to date\n`);
-      return;
-    }
-    this.#bars = layers.map((layer) => ({ layer, bytes: 0, note: layer.isThere ? "here already" : "" }));
-    this.#drawn = 0;
-    this.#received = 0;
-    this.#began = this.#sys.clockMonotonic();
-    write(this.#sys, 2, `${name}\n`);
-    this.#draw();
-  }
-
-  heard(event: LayerEvent): void {
-    const bar = this.#bars[event.layer];
-    if (bar === undefined) return;
-    if (event.event === "note") {
-      bar.note = wordsOf(event);
-    } else {
-      this.#received += Math.max(0, event.bytes - bar.bytes);
-      bar.bytes = event.bytes;
-      bar.note = "";
-    }
-    this.#draw();
-  }
-
-  done(): void {
-    if (this.#bars.length > 0) this.#draw();
-  }
-
-  #draw(): void {
-    const [columns = 80, rows = 24] = this.#size();
-    const lines = this.#bars.map(lineOf);
-    // What does not fit on the screen could not be drawn over.
-    const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
-    const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
-    // \e[K: what is left of a longer line goes.
-    write(this.#sys, 2, `${up}${shown.map((line) => `\r${line.slice(0, columns - 1)}\u001b[K\n`).join("")}`);
-    this.#drawn = shown.length;
-  }
-
-  #summary(): string {
-    const missing = this.#bars.filter(({ layer }) => !layer.isThere);
-    const total = missing.reduce((sum, { layer }) => sum + (layer.size ?? 0), 0);
-    const bytes = missing.reduce((sum, bar) => sum + bar.bytes, 0);
-    const seconds = Math.max(0.001, (this.#sys.clockMonotonic() - this.#began) / MICROSECONDS);
-    const shared = this.#bars.length - missing.length;
-    const note = shared === 0 ? "" : `; ${shared} of ${this.#bars.length} layers were here already`;
-    return `${sizeText(bytes)} of ${sizeText(total)}, ${sizeText(Math.round(this.#received / seconds))}/s${note}`;
-  }
-
-  #size(): number[] {
-    using terminal = borrowed(this.#sys, 2);
-    return this.#sys.windowSize(terminal.fd);
-  }
-}
-
-function lineOf({ layer, bytes, note }: Bar): string {
-  const name = shortDigest(layer);
-  if (note !== "") return `${name} ${note}`;
-  const { size = 0 } = layer;
-  const full = size === 0 ? BAR_WIDTH : Math.floor((bytes / size) * BAR_WIDTH);
-  return `${name} [${"=".repeat(full)}${" ".repeat(BAR_WIDTH - full)}] ${sizeText(bytes)}/${sizeText(size)}`;
-}
-
-function write(sys: Sys, number: number, text: string): void {
-  try {
-    using output = borrowed(sys, number);
-    sys.writeText(output.fd, text);
-  } catch {
-    // Nobody looks; the pull goes on.
-  }
-}
-
-/** A standard stream, which stays open. */
-function borrowed(sys: Sys, number: number): Disposable & { readonly fd: Fd } {
-  const fd = sys.inherited(number);
-  return { fd, [Symbol.dispose]: () => void fd.take() };
+function barsView(sys: Sys): PullView {
+  const bars = new Bars(sys, "layers were here already");
+  return {
+    found: ({ name, digest, layers, isUpToDate }) => {
+      if (isUpToDate) write(sys, 2, `${name} is ${digest}: up to date\n`);
+      else bars.begin(name, layers);
+    },
+    heard: (event) => bars.heard(event),
+    done: () => bars.draw(),
+  };
 }

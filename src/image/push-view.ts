@@ -1,39 +1,65 @@
-/** What a person or a program sees of a push or a copy. */
+/** What a person or a program sees of a push, a copy or a save. */
 import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
+import { Bars, isWatched, shortened, WHATS_OF_BLOBS, wordsOf, write, type Part } from "./bars.ts";
 import type { LayerEvent } from "./worker.ts";
 import { sizeText } from "./words.ts";
 
 /** What is told of blobs on their way, in this order. */
 export interface PushView {
-  /** To this place go so many blobs. */
-  begins(name: string, blobs: number): void;
+  /** To this place go these. */
+  begins(name: string, parts: readonly Part[]): void;
   heard(event: LayerEvent): void;
-  ends(digest: string): void;
+  /** `digest` of what is there now, where it has one. */
+  ends(digest?: string): void;
 }
 
 export const SILENT_PUSH: PushView = { begins: () => undefined, heard: () => undefined, ends: () => undefined };
 
+/** What is done, and how it is called. */
+const WORDS = {
+  push: { parts: "blobs", done: "sent" },
+  copy: { parts: "blobs", done: "copied" },
+  save: { parts: "layers", done: "saved" },
+} as const;
+
 /** What --progress and --quiet ask for. Throws a Failure. */
 export function pushView(
   sys: Sys,
+  doing: keyof typeof WORDS,
   { progress, quiet }: { readonly progress: string; readonly quiet: boolean },
 ): PushView {
   if (!["auto", "plain", "json"].includes(progress))
     throw new Failure(`--progress must be auto, plain or json: current value is ${JSON.stringify(progress)}`);
   if (quiet) return SILENT_PUSH;
-  return progress === "json" ? jsonView(sys) : plainView(sys);
+  if (progress === "json") return jsonView(sys);
+  if (progress === "plain") return plainView(sys, doing);
+  if (isWatched(sys)) return barsView(sys, doing);
+  // As docker's.
+  return doing === "save" ? SILENT_PUSH : plainView(sys, doing);
 }
 
-/** One object a line on standard output: README.md, "Pushing and copying images". */
+function barsView(sys: Sys, doing: keyof typeof WORDS): PushView {
+  const bars = new Bars(sys, `${WORDS[doing].parts} were there already`);
+  return {
+    begins: (name, parts) => bars.begin(name, parts),
+    heard: (event) => bars.heard(event),
+    ends: () => bars.draw(),
+  };
+}
+
+/** One object a line on standard output: README.md, "Pushing, copying and saving images". */
 function jsonView(sys: Sys): PushView {
   const tell = (event: object): void => write(sys, 1, `${JSON.stringify(event)}\n`);
-  const digests = new Map<number, string>();
+  let digests: (string | undefined)[] = [];
   return {
-    begins: (name, blobs) => tell({ event: "begin", name, blobs }),
+    begins: (name, parts) => {
+      digests = parts.map(({ digest }) => digest);
+      tell({ event: "begin", name, blobs: parts.length });
+    },
     heard: (event) => {
-      if (event.event === "note" && event.what !== "retry") digests.set(event.layer, event.reason);
-      const blob = digests.get(event.layer);
+      if (event.event === "note" && WHATS_OF_BLOBS.includes(event.what)) digests[event.layer] = event.reason;
+      const blob = digests[event.layer];
       if (event.event === "progress") tell({ event: "progress", blob, bytes: event.bytes, total: event.total });
       else if (event.what === "retry") tell({ event: "retry", blob, reason: event.reason });
       else tell({ event: event.what, blob });
@@ -42,44 +68,31 @@ function jsonView(sys: Sys): PushView {
   };
 }
 
-const WORDS: ReadonlyMap<string, string> = new Map([
-  ["exists", "is there already"],
-  ["mounted", "is taken over from another repository"],
-]);
-
 /** A line for each thing that happened, on standard error. */
-function plainView(sys: Sys): PushView {
+function plainView(sys: Sys, doing: keyof typeof WORDS): PushView {
   const tell = (text: string): void => write(sys, 2, `${text}\n`);
-  const digests = new Map<number, string>();
+  const { parts: called, done } = WORDS[doing];
+  let digests: (string | undefined)[] = [];
   const finished = new Set<number>();
+  const packing = new Set<number>();
   return {
-    begins: (name, blobs) => tell(`${name}: ${blobs} blobs`),
+    begins: (name, parts) => {
+      digests = parts.map(({ digest }) => digest);
+      tell(`${name}: ${parts.length} ${called}`);
+    },
     heard: (event) => {
-      if (event.event === "note" && event.what !== "retry") digests.set(event.layer, event.reason);
-      const blob = shortened(digests.get(event.layer) ?? "");
+      const { layer } = event;
       if (event.event === "note") {
-        const words = event.what === "retry" ? `trying again: ${event.reason}` : WORDS.get(event.what);
-        if (words !== undefined) tell(`${blob}: ${words}`);
-      } else if (event.bytes === event.total && !finished.has(event.layer)) {
-        finished.add(event.layer);
-        tell(`${blob}: ${sizeText(event.total)} sent`);
+        if (WHATS_OF_BLOBS.includes(event.what)) digests[layer] = event.reason;
+        if (event.what === "packing") packing.add(layer);
+        else if (event.what === "sending") packing.delete(layer);
+        const words = wordsOf(event);
+        if (words !== "") tell(`${shortened(digests[layer])}: ${words}`);
+      } else if (event.bytes === event.total && !packing.has(layer) && !finished.has(layer)) {
+        finished.add(layer);
+        tell(`${shortened(digests[layer])}: ${sizeText(event.total)} ${done}`);
       }
     },
     ends: () => undefined,
   };
-}
-
-function shortened(digest: string): string {
-  return digest.slice(digest.indexOf(":") + 1).slice(0, 12);
-}
-
-function write(sys: Sys, number: number, text: string): void {
-  const output = sys.inherited(number);
-  try {
-    sys.writeText(output, text);
-  } catch {
-    // Nobody looks; the push goes on.
-  } finally {
-    output.take(); // It stays open.
-  }
 }

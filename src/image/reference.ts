@@ -58,6 +58,19 @@ export function familiar(reference: Reference): string {
   return `${familiarRepository(reference)}${tag === undefined ? "" : `:${tag}`}${digest === undefined ? "" : `@${digest}`}`;
 }
 
+/** Whether two texts are the same, or mean the same image: "busybox" and "docker.io/library/busybox:latest". */
+export function isSameName(one: string, other: string): boolean {
+  return one === other || wholeName(one) === wholeName(other);
+}
+
+function wholeName(text: string): string {
+  try {
+    return canonical(parseReference(text));
+  } catch {
+    return text; // It is no name, and means only itself.
+  }
+}
+
 /** Whether `text` can be a tag. */
 export function isTag(text: string): boolean {
   if (text.length > MAX_TAG || text === "" || text.startsWith(".") || text.startsWith("-")) return false;

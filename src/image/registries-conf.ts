@@ -50,10 +50,15 @@ export interface Endpoint {
 const LIMIT = 1 << 20;
 const SYSTEM = "/etc/containers/registries.conf";
 
+/** The variable that names another one. */
+const NAMED = "CONTAINERS_REGISTRIES_CONF";
+
 /** Reads the files that there are. Throws a Failure with the file's name. */
 export function readRegistriesConf({ sys, env }: Context, worker: Worker): RegistriesConf {
   const parts = filesOf(sys, env).flatMap((path) => {
     const text = attempt(`read ${path}`, () => readFileIfAny(sys, null, path, LIMIT));
+    if (text === undefined && path === variable(env, NAMED))
+      throw new Failure(`cannot read ${path}, which ${NAMED} names: there is no such file`);
     return text === undefined ? [] : [within(path, () => parseRegistriesConf(worker.ask("toml", { text }).value))];
   });
   return combine(parts);
@@ -64,7 +69,7 @@ export function readRegistriesConf({ sys, env }: Context, worker: Worker): Regis
  * own file takes the place of all of the system's.
  */
 function filesOf(sys: Sys, env: readonly string[]): string[] {
-  const named = variable(env, "CONTAINERS_REGISTRIES_CONF");
+  const named = variable(env, NAMED);
   const home = variable(env, "HOME");
   const own = home === "" ? undefined : `${home}/.config/containers/registries.conf`;
   const dropped = own === undefined ? [] : droppedIn(sys, `${own}.d`);

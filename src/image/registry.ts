@@ -102,6 +102,13 @@ export class Registry {
       throw new Failure(`${this.#name} has taken manifest ${digest} for ${quote(said)}`);
   }
 
+  /** Whether a manifest or an index is there. Throws a Failure. */
+  hasDocument(digest: string): boolean {
+    return (
+      this.optional(`manifests/${digest}`, { limit: MANIFEST_LIMIT, accept: DOCUMENT_TYPES.join(", ") }).text !== ""
+    );
+  }
+
   /** A text that need not be there, "" where it is not; its type, and the header that says how it goes on. Throws a Failure. */
   optional(
     path: string,

@@ -4,10 +4,11 @@
  */
 import type { Context } from "../commands/context.ts";
 import { Failure } from "../sys/failure.ts";
-import { hexOf, pathOfDigest, type Digest } from "./digest.ts";
+import { layoutMembers, savedMembers } from "./archive-members.ts";
+import { blobName, hexOf, pathOfDigest, type Digest } from "./digest.ts";
 import { layerType, makeManifest, type Compression } from "./make-manifest.ts";
-import { CONTAINERD_NAME, INDEX_TYPE, REF_NAME, type Descriptor } from "./manifest.ts";
-import { familiar, parseReference } from "./reference.ts";
+import { CONTAINERD_NAME, REF_NAME, type Descriptor } from "./manifest.ts";
+import { SILENT_PUSH, type PushView } from "./push-view.ts";
 import { findRecord, layerPath, readBlob, type ImageRecord, type Store } from "./store.ts";
 import { beginTask, type Task } from "./tasks.ts";
 import type { Worker } from "./worker.ts";
@@ -23,6 +24,7 @@ export interface SaveOptions {
   /** Of the layers of a layout; docker's archives hold them as they are. */
   readonly compression: Compression;
   readonly dest: WriteDest;
+  readonly view?: PushView | undefined;
 }
 
 /** An image, and the names under which it is saved. */
@@ -35,6 +37,9 @@ interface Saving {
   readonly store: Store;
   readonly worker: Worker;
   readonly task: Task;
+  /** Of all images, each once: the parts that the view hears of. */
+  readonly layers: readonly Digest[];
+  readonly view: PushView;
 }
 
 /** Saves images. Throws a Failure; a file or a directory that is not whole is not there. */
@@ -47,10 +52,17 @@ export function saveImages(context: Context, worker: Worker, images: readonly st
     lower: [...lower, ...layers.map((diffId) => `layers/${hexOf(diffId)}/fs`)],
   }));
   using task = beginTask(store, needs);
-  const saving: Saving = { store, worker, task };
+  const { dest, view = SILENT_PUSH } = options;
+  const layers = [...new Set(chosen.flatMap(({ record }) => record.layers))];
+  const saving: Saving = { store, worker, task, layers, view };
+  view.begins(
+    dest.kind === "passed" ? "standard output" : dest.path,
+    layers.map((digest) => ({ digest })),
+  );
   const members =
-    options.format === "docker-archive" ? dockerMembers(saving, chosen) : layoutMembers(saving, chosen, options);
-  worker.ask("write", { dest: options.dest, members });
+    options.format === "docker-archive" ? dockerMembers(saving, chosen) : ociMembers(saving, chosen, options);
+  worker.ask("write", { dest, members }, (event) => view.heard(event));
+  view.ends();
 }
 
 /** Each image once, with the names by which it was asked for. */
@@ -73,30 +85,21 @@ function nameOf({ name, id }: ImageRecord, text: string): string[] {
   return name === undefined || byId || name.includes("@") ? [] : [name];
 }
 
-/** docker's image archive: what skopeo and podman write for it too. */
-function dockerMembers({ store }: Saving, images: readonly Saved[]): Member[] {
-  const layers = new Set(images.flatMap(({ record }) => record.layers));
-  const manifest = images.map(({ record, names }) => ({
-    Config: `${hexOf(record.id)}.json`,
-    RepoTags: names.map((name) => familiar(parseReference(name))),
-    Layers: record.layers.map((diffId) => `${hexOf(diffId)}.tar`),
-  }));
-  return [
-    ...[...layers].map((diffId): Member => {
-      return { name: `${hexOf(diffId)}.tar`, from: { kind: "layer", path: layerPath(store, diffId) } };
+/** docker's image archive. */
+function dockerMembers({ store, layers }: Saving, images: readonly Saved[]): Member[] {
+  return savedMembers(
+    images.map(({ record: { id, layers: own }, names }) => {
+      return { id, names, layers: own, config: { from: { kind: "file", path: blobFile(store, id) } } };
     }),
-    ...images.map(({ record }): Member => {
-      return { name: `${hexOf(record.id)}.json`, from: { kind: "file", path: blobFile(store, record.id) } };
-    }),
-    { name: "manifest.json", from: { kind: "text", text: JSON.stringify(manifest) } },
-  ];
+    layers.map((diffId, part) => ({ diffId, part, from: { kind: "layer", path: layerPath(store, diffId) } })),
+  );
 }
 
 /** A layout: image-layout.md. What names something comes after it. */
-function layoutMembers(saving: Saving, images: readonly Saved[], { compression }: SaveOptions): Member[] {
+function ociMembers(saving: Saving, images: readonly Saved[], { compression }: SaveOptions): Member[] {
   const { store, worker } = saving;
   const blobs = new Map<Digest, Member>();
-  const layers = packLayers(saving, images, compression);
+  const layers = packLayers(saving, compression);
   for (const { digest, file } of layers.values()) blobs.set(digest, blobMember(digest, { kind: "file", path: file }));
   const manifests: object[] = [];
   for (const { record, names } of images) {
@@ -109,12 +112,7 @@ function layoutMembers(saving: Saving, images: readonly Saved[], { compression }
     const named = names.map((name) => ({ ...entry, annotations: { [CONTAINERD_NAME]: name, [REF_NAME]: name } }));
     manifests.push(...(named.length === 0 ? [entry] : named));
   }
-  const index = JSON.stringify({ schemaVersion: 2, mediaType: INDEX_TYPE, manifests });
-  return [
-    { name: "oci-layout", from: { kind: "text", text: '{"imageLayoutVersion":"1.0.0"}' } },
-    ...blobs.values(),
-    { name: "index.json", from: { kind: "text", text: index } },
-  ];
+  return layoutMembers([...blobs.values()], manifests);
 }
 
 /** A layer's blob, which lies in `file`. */
@@ -124,15 +122,13 @@ type PackedLayer = Descriptor & { readonly file: string };
 const THREADS = 4;
 
 function packLayers(
-  { store, worker, task }: Saving,
-  images: readonly Saved[],
+  { store, worker, task, layers: ids, view }: Saving,
   compression: Compression,
 ): Map<Digest, PackedLayer> {
   const mediaType = layerType("oci", compression);
   if (mediaType === undefined) throw new Failure(`a layout has no ${compression} layers`);
-  const ids = [...new Set(images.flatMap(({ record }) => record.layers))];
   const orders = ids.map((id) => ({ layer: layerPath(store, id), compression, file: `${task.path}/${hexOf(id)}` }));
-  const packed = worker.ask("pack", { layers: orders, threads: THREADS }).layers;
+  const packed = worker.ask("pack", { layers: orders, threads: THREADS }, (event) => view.heard(event)).layers;
   return new Map(
     ids.map((id, at) => {
       const { digest = "", size = 0 } = packed[at] ?? {};
@@ -142,7 +138,7 @@ function packLayers(
 }
 
 function blobMember(digest: Digest, from: Member["from"]): Member {
-  return { name: `blobs/${pathOfDigest(digest)}`, from };
+  return { name: blobName(digest), from };
 }
 
 function blobFile({ path }: Store, digest: Digest): string {

@@ -4,7 +4,7 @@ import { absolutePath } from "../commands/context.ts";
 import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
-import { asDigest, pathOfDigest, type Digest } from "./digest.ts";
+import { asDigest, blobName, type Digest } from "./digest.ts";
 import { CONFIG_LIMIT, parseImageConfig, type ImageConfig } from "./image-config.ts";
 import {
   checkLayout,
@@ -18,8 +18,9 @@ import {
   type Saved,
 } from "./manifest.ts";
 import { choosePlatform, type Machine } from "./platform.ts";
-import { STANDARD_INPUT, type Form, type Place } from "./transport.ts";
-import type { LayerOrder, Source } from "./orders.ts";
+import { isSameName } from "./reference.ts";
+import { severalImages, STANDARD_INPUT, type Form, type Place } from "./transport.ts";
+import type { FromSource, LayerOrder, Source } from "./orders.ts";
 import { passedPath, type Worker } from "./worker.ts";
 
 /** An image that can be loaded. */
@@ -45,11 +46,13 @@ export interface Opened {
 /** Deeper nests no honest index. */
 export const DEEPEST_INDEX = 4;
 
-/** Who reads, from where, and for which machine. */
-interface Reader {
+/** Who reads, and from where. */
+interface Reading extends FromSource {
   readonly worker: Worker;
-  readonly source: Source;
-  readonly scratch: string;
+}
+
+/** The same, and for which machine. */
+interface Reader extends Reading {
   readonly machine: Machine;
 }
 
@@ -105,7 +108,7 @@ function readLayout(reader: Reader, name: string | undefined): Found[] {
 }
 
 /** What index.json lists, by name: all of it, or that of one name. */
-function readGroups(reader: Pick<Reader, "worker" | "source" | "scratch">, name: string | undefined): Entry[][] {
+function readGroups(reader: Reading, name: string | undefined): Entry[][] {
   within("oci-layout", () => checkLayout(readMember(reader, "oci-layout", undefined).text));
   const entries = within("index.json", () => parseIndex(readMember(reader, "index.json", undefined).text, undefined));
   const groups = Map.groupBy(entries, (entry) => entry.names[0] ?? "");
@@ -116,7 +119,7 @@ function readGroups(reader: Pick<Reader, "worker" | "source" | "scratch">, name:
 
 /** A layout whose parts are wanted as they are. */
 export interface Layout {
-  readonly from: { readonly source: Source; readonly scratch: string };
+  readonly from: FromSource;
   /** What index.json lists, by name. */
   readonly groups: readonly (readonly Entry[])[];
   /** Where a blob is. */
@@ -125,11 +128,8 @@ export interface Layout {
 
 /** Opens a layout, a directory or an archive; with a name in the place just that image. Throws a Failure. */
 export function openLayout(sys: Sys, worker: Worker, place: Place, scratch: string): Layout {
-  const path = absolutePath(sys, place.path);
-  const isDirectory = (attempt(`open ${path}`, () => sys.statx(null, path, 0)).mode & S_IFMT) === S_IFDIR;
-  checkForm(place.form, path, isDirectory);
-  const from = { source: { kind: isDirectory ? "dir" : "archive", path }, scratch } as const;
-  return { from, groups: readGroups({ worker, ...from }, place.name), memberOf: blobMember };
+  const from = { source: sourceOf(sys, place), scratch };
+  return { from, groups: readGroups({ worker, ...from }, place.name), memberOf: blobName };
 }
 
 /** A text of a layout, as its descriptor promises it. Throws a Failure. */
@@ -175,7 +175,7 @@ export function combineImage(
     );
   }
   const layers = manifest.layers.map((layer, index) => ({
-    member: blobMember(layer.digest),
+    member: blobName(layer.digest),
     digest: layer.digest,
     size: layer.size,
     diffId: config.diffIds[index] ?? "",
@@ -185,29 +185,53 @@ export function combineImage(
 }
 
 /** A text of the layout, as its descriptor promises it. */
-function readBlob(reader: Pick<Reader, "worker" | "source" | "scratch">, { digest, size }: Descriptor): string {
-  const answer = readMember(reader, blobMember(digest), digest);
+function readBlob(reader: Reading, { digest, size }: Descriptor): string {
+  const answer = readMember(reader, blobName(digest), digest);
   if (answer.size !== size) throw new Failure(`${digest} has ${answer.size} bytes: its descriptor says ${size}`);
   return answer.text;
 }
 
-function blobMember(digest: Digest): string {
-  return `blobs/${pathOfDigest(digest)}`;
+function readSaved(reader: Reader, name: string | undefined): Found[] {
+  return savedIn(reader, name).map((image) =>
+    readImage(reader, name === undefined ? image : { ...image, names: [name] }),
+  );
 }
 
-function readSaved(reader: Reader, name: string | undefined): Found[] {
+/** What manifest.json lists: all of it, or those of one name. */
+function savedIn(reader: Reading, name: string | undefined): Saved[] {
   const images = within("manifest.json", () => parseSaved(readMember(reader, "manifest.json", undefined).text));
-  const wanted = name === undefined ? images : images.filter(({ names }) => names.includes(name));
-  if (wanted.length === 0)
-    throw notThere(
-      images.flatMap(({ names }) => names),
-      name,
+  const isMeant = ({ names }: Saved): boolean => name === undefined || names.some((each) => isSameName(each, name));
+  const wanted = images.filter(isMeant);
+  if (wanted.length > 0) return wanted;
+  throw notThere(
+    images.flatMap(({ names }) => names),
+    name,
+  );
+}
+
+/** An image of docker's archive whose parts are wanted as they are. */
+export interface SavedImage {
+  readonly from: FromSource;
+  readonly image: Found;
+  /** Its configuration's member. */
+  readonly member: string;
+}
+
+/** Opens an archive of docker's in which one image is meant. Throws a Failure. */
+export function openSavedImage(sys: Sys, worker: Worker, place: Place, scratch: string): SavedImage {
+  const from = { source: sourceOf(sys, place), scratch };
+  const found = savedIn({ worker, ...from }, place.name);
+  const [saved] = found;
+  if (saved === undefined || found.length > 1)
+    throw severalImages(
+      place,
+      found.map(({ names }) => names[0] ?? "without a name"),
     );
-  return wanted.map((image) => readImage(reader, name === undefined ? image : { ...image, names: [name] }));
+  return { from, image: readImage({ worker, ...from }, saved), member: saved.config };
 }
 
 /** Its layers have no digests but the diff ids, which are checked all the same. */
-function readImage(reader: Reader, { config: member, layers, names }: Saved): Found {
+function readImage(reader: Reading, { config: member, layers, names }: Saved): Found {
   const { text, digest } = readMember(reader, member, undefined);
   const config = within(`configuration ${quote(member)}`, () => parseImageConfig(text));
   if (layers.length !== config.diffIds.length) {
@@ -226,7 +250,7 @@ function readImage(reader: Reader, { config: member, layers, names }: Saved): Fo
 }
 
 function readMember(
-  { worker, source, scratch }: Pick<Reader, "worker" | "source" | "scratch">,
+  { worker, source, scratch }: Reading,
   member: string,
   digest: Digest | undefined,
 ): { text: string; digest: string; size: number } {

@@ -22,6 +22,19 @@ const FORMS: readonly Form[] = ["oci", "oci-archive", "docker-archive"];
 /** Transports that others know and that lead to no file; one that is asked for by mistake should not become a name. */
 const FOREIGN = ["docker", "docker-daemon", "containers-storage", "dir", "ostree", "sif"];
 
+/** "docker://" is skopeo's and podman's word for a registry. */
+export function withoutScheme(text: string): string {
+  return text.startsWith("docker://") ? text.slice("docker://".length) : text;
+}
+
+/** There must be one that is meant. */
+export function severalImages({ form, path }: Place, names: readonly string[]): Failure {
+  const transport = form === "any" ? "oci-archive" : form;
+  return new Failure(
+    `there are ${names.length} images in ${path}: say which one, as in ${transport}:${path}:NAME (${names.join(", ")})`,
+  );
+}
+
 /** The place that `text` names with a transport, or undefined where it has none. Throws a Failure. */
 export function parseTransport(text: string): Place | undefined {
   const colon = text.indexOf(":");

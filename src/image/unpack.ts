@@ -24,6 +24,7 @@ export function unpackImage(context: Context, image: string, destination: string
   }
   const isUser = sys.geteuid() !== 0;
   const { record, config } = obtainImage(context, store, image, { policy: "never" });
+  if (record.lower.length === 0) throw new Failure("the image has no layers: there is nothing to unpack");
   using worker = new Worker(sys, env);
   enterOwnMounts(sys);
   // The files belong to the ids of this namespace, so whoever runs the bundle needs the same ones.

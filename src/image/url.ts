@@ -23,14 +23,18 @@ export function parseUrl(text: string): Url | undefined {
   return { scheme: scheme as Url["scheme"], ...place, path: path.startsWith("/") ? path : `/${path}` };
 }
 
-/** "host" or "host:port", as registries are named. */
+/** "host", with the `standard` port, or "host:port", as registries are named. */
 export function parseAuthority(text: string, standard: number): Pick<Url, "host" | "port"> | undefined {
   const bracket = text.startsWith("[") ? text.indexOf("]") : 0;
   const colon = text.indexOf(":", Math.max(bracket, 0));
   const host = (colon < 0 ? text : text.slice(0, colon)).toLowerCase();
-  const port = colon < 0 ? String(standard) : text.slice(colon + 1);
-  if (bracket < 0 || !isHost(host) || !isDigits(port) || port.length > 5 || Number(port) > 65_535) return undefined;
-  return { host, port: Number(port) };
+  const port = colon < 0 ? standard : portOf(text.slice(colon + 1));
+  return bracket < 0 || !isHost(host) || port === undefined ? undefined : { host, port };
+}
+
+function portOf(text: string): number | undefined {
+  const port = isDigits(text) && text.length <= 5 ? Number(text) : 0;
+  return port < 1 || port > 65_535 ? undefined : port;
 }
 
 /** Whether the host can only be this machine: RFC 6761, 6.3, and RFC 1122, 3.2.1.3. */

@@ -1,7 +1,7 @@
 /** Named volumes: directories of the store that containers share and that outlive them. */
 import { LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
-import { openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
+import { makeDirectory, openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import { timestamp } from "../sys/time.ts";
 import { quote } from "../spec/reader.ts";
@@ -64,9 +64,8 @@ export function makeVolume({ sys, path }: Store, name: string, labels: Volume["l
     using volumes = openDirectory(sys, null, `${path}/volumes`);
     const unfinished = `${UNFINISHED}${name}`;
     sys.removeTree(volumes, unfinished); // Of a maker that was killed: there is one at a time.
-    sys.mkdirat(volumes, unfinished, 0o700);
-    using folder = openDirectory(sys, volumes, unfinished);
-    sys.mkdirat(folder, "data", 0o755);
+    using folder = makeDirectory(sys, volumes, unfinished, 0o700);
+    makeDirectory(sys, folder, "data", 0o755)[Symbol.dispose]();
     writeIn(sys, folder, name, labels);
     sys.renameat2(volumes, unfinished, volumes, name, 0);
     sys.fsync(volumes);
@@ -90,7 +89,7 @@ export function writeRecord({ sys, path }: Store, name: string, labels: Volume["
 export function makeData({ sys, path }: Store, name: string): void {
   attempt(`make the files of the volume ${name}`, () => {
     using folder = openDirectory(sys, null, `${path}/volumes/${name}`);
-    sys.mkdirat(folder, "data", 0o755);
+    makeDirectory(sys, folder, "data", 0o755)[Symbol.dispose]();
     sys.fsync(folder);
   });
 }

@@ -8,6 +8,8 @@ import { dirname } from "../spec/paths.ts";
 import type { JsonObject } from "../spec/reader.ts";
 import type { Network } from "./network.ts";
 import type {
+  ConvertedLayer,
+  ConvertOrder,
   FetchOrder,
   FromSource,
   GatherOrder,
@@ -79,6 +81,7 @@ export interface Requests {
     in: { layers: readonly PackOrder[]; threads: number };
     out: { readonly layers: readonly { readonly digest: string; readonly size: number }[] };
   };
+  convert: { in: { ask: ConvertOrder }; out: { readonly layers: readonly ConvertedLayer[] } };
   write: { in: { dest: WriteDest; members: readonly Member[] }; out: object };
   toml: { in: { text: string }; out: { readonly value: JsonObject } };
 }

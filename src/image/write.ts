@@ -1,5 +1,5 @@
 /** What the worker is told of files that are written outside of the store: native/image/src/save/. */
-import type { FromSource } from "./orders.ts";
+import type { Origin } from "./orders.ts";
 
 /** Where to; a directory must not be there, and an archive takes the place of the file that is. */
 export type WriteDest =
@@ -13,5 +13,14 @@ export interface Member {
     | { readonly kind: "text"; readonly text: string }
     | { readonly kind: "file"; readonly path: string }
     | { readonly kind: "layer"; readonly path: string }
-    | ({ readonly kind: "member"; readonly member: string } & FromSource);
+    | {
+        readonly kind: "blob";
+        readonly origin: Origin;
+        readonly digest: string;
+        readonly size: number;
+        /** Of the layer in it, where that is wanted without its compression. */
+        readonly diffId?: string;
+      };
+  /** The number under which it is told how far it is. */
+  readonly part?: number;
 }

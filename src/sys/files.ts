@@ -76,6 +76,14 @@ export function makeDirectories(sys: Sys, path: string, mode: number): void {
   }
 }
 
+/** A new directory with this mode, whatever the umask is. */
+export function makeDirectory(sys: Sys, parent: Fd | null, name: string, mode: number): Fd {
+  sys.mkdirat(parent, name, mode);
+  const made = openDirectory(sys, parent, name);
+  sys.fchmod(made, mode);
+  return made;
+}
+
 /** statx of an open descriptor. */
 export function statOf(sys: Sys, fd: Fd): ReturnType<Sys["statx"]> {
   return sys.statx(fd, "", AT_EMPTY_PATH);

@@ -1,6 +1,6 @@
 /**
  * Pulls: processor time, time until everything is on the disk, and peak memory, beside others that do the same; and what an image
- * costs a `run`. Usage: `node --import tsx test/bench/images.ts ROUNDS PERCENT`
+ * costs a `run`. Usage: `node --import ./scripts/typescript.mjs test/bench/images.ts ROUNDS PERCENT`
  */
 
 import { execFileSync, spawnSync } from "node:child_process";

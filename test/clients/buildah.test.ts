@@ -2,9 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after } from "node:test";
-import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
-
-installPackages("buildah", "buildah", "uidmap");
+import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
 
 const { test, end } = testsIn(async () => {
   const world = await World.create("buildah");

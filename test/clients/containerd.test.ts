@@ -4,9 +4,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import { ociArchive } from "../support/oci-archive.ts";
 import { eventually } from "../support/runtime.ts";
-import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
-
-installPackages("containerd", "containerd", "runc");
+import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
 
 const IMAGE = "example.org/box:latest";
 

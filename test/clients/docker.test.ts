@@ -4,9 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after } from "node:test";
 import { eventually } from "../support/runtime.ts";
-import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
-
-installPackages("dockerd", "docker.io", "containerd", "iptables");
+import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
 
 /** Debian's client; another one that stands before it on PATH may want more than this daemon has. */
 const DOCKER = "/usr/bin/docker";

@@ -4,9 +4,7 @@ import assert from "node:assert/strict";
 import { after } from "node:test";
 import { basename } from "node:path";
 import { eventually } from "../support/runtime.ts";
-import { installPackages, rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
-
-installPackages("podman", "podman", "conmon", "uidmap", "crun");
+import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
 
 const IMAGE = "localhost/box";
 

@@ -6,9 +6,7 @@
 import assert from "node:assert/strict";
 import { after } from "node:test";
 import { DOCKER, testsBesideDocker, tsrun } from "../support/beside-docker.ts";
-import { installPackages, type World } from "../support/world.ts";
-
-installPackages("dockerd", "docker.io", "containerd", "iptables");
+import type { World } from "../support/world.ts";
 
 const { test, end } = testsBesideDocker("same-files");
 

@@ -5,9 +5,6 @@
 
 import { after } from "node:test";
 import { AT, OLD, sameIn, testsBesideDocker, type Row } from "../support/beside-docker.ts";
-import { installPackages } from "../support/world.ts";
-
-installPackages("dockerd", "docker.io", "containerd", "iptables");
 
 const { test, end } = testsBesideDocker("same-process");
 

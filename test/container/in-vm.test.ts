@@ -16,7 +16,9 @@ void test(
   "in the virtual machine the tests of cgroups and of many containers hold, and none is skipped for a controller",
   { skip },
   () => {
-    const { output, failed, pass } = runInVm(["test/container/cgroups.test.ts", "test/container/many.test.ts"], 300);
+    const { output, failed, pass } = runInVm(["test/container/cgroups.test.ts", "test/container/many.test.ts"], {
+      timeout: 300,
+    });
     assert.deepEqual(failed, [], output);
     assert.ok(pass > 25, output);
     assert.doesNotMatch(output, /# SKIP needs the cgroup controller/);

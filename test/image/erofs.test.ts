@@ -4,12 +4,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { join } from "node:path";
 import { test, type Box } from "../support/box.ts";
 import { layerOf, sha256 } from "../../scripts/fixtures.ts";
+import { FakeRegistry, pull } from "./fake-registry.ts";
 import { BASE, filesLayer, Store } from "./images.ts";
 
 const EROFS = ["--snapshotter", "erofs"];
 
 /** A tmpfs is no place for such layers. */
-const DISK = mkdtempSync("/var/tmp/tsrun-test-");
+const DISK = mkdtempSync(join(process.env["TSRUN_TEST_DIR"] ?? "/var/tmp", "tsrun-test-"));
 process.on("exit", () => rmSync(DISK, { recursive: true, force: true }));
 
 let made = 0;
@@ -122,7 +123,7 @@ test(
     }
     rmSync(join(path, "tar"));
     assert.match(store.tsrun(["image", "check", "--repair"]).stdout, /cannot be mended/);
-    store.prints("image", "load", archive, "--name", "it");
+    store.prints("--snapshotter", "overlayfs", "image", "load", archive, "--name", "it");
     assert.deepEqual(store.names(`layers/${sha256(layer.tar).slice(7)}`), ["fs", "layer.json", "recipe", "tree"]);
     assert.match(store.prints("image", "check"), /: 0 faults\n$/);
   },
@@ -146,6 +147,20 @@ test("what is not in use goes, and is counted before", ["root", "erofs"], async 
   assert.match(store.prints("image", "du"), /layers +3 +3/);
   store.prints("image", "rm", "it");
   assert.deepEqual(store.names("layers"), []);
+});
+
+test("what a registry gives is whole, and stays so when it is mended", ["root", "erofs"], async (box) => {
+  const store = onDisk(box);
+  await using registry = await FakeRegistry.start();
+  registry.add("1", [await BASE, await filesLayer({ a: "1" })]);
+  const name = `${registry.host}/x:1`;
+  const env = { PATH: process.env["PATH"] ?? "", TSRUN_SNAPSHOTTER: "erofs" };
+  assert.equal((await pull(store, ["-q", name], { env })).status, 0);
+  const files = (): string[] => store.names(`layers/${store.names("layers")[0]}`);
+  assert.deepEqual(files(), ["erofs", "layer.json", "places.json", "tar"]);
+  for (const args of [[], ["--repair"]])
+    assert.match(store.prints("image", "check", ...args), / 0 faults(, 0 dealt with)?\n$/);
+  assert.ok(files().includes("places.json"), "where the layer's blob is");
 });
 
 test("the form is one of two, by the option or else by the environment", ["root", "erofs"], async (box) => {

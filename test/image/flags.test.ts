@@ -202,7 +202,7 @@ test(
   },
 );
 
-test("an id can be given by --name, and is written to --cidfile, which must be new", [], async (box) => {
+test("an id can be given by --name, is told, and is written to --cidfile, which must be new", [], async (box) => {
   const store = new Store(box);
   await store.load({ Cmd: ["sleep", "100"] });
   const [id, file] = [box.id(), box.path("cid")];
@@ -210,6 +210,7 @@ test("an id can be given by --name, and is written to --cidfile, which must be n
     store.tsrun(["create", "--image", "it", ...flags], { output: box.path("out") }).stderr;
   create("--name", id, "--cidfile", file);
   assert.equal(readFileSync(file, "utf8"), id);
+  assert.equal(readFileSync(`${box.path("out")}.out`, "utf8"), `${id}\n`);
   assert.match(store.refuses("create", "--image", "it", "--cidfile", file, box.id()), /is there already/);
   assert.match(store.refuses("create", "--image", "it", "--name", "x", box.id()), /exclude each other/);
   assert.match(store.refuses("create", "--image", "it", "--name", "a/b"), /ID|id/);

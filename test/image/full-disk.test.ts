@@ -131,3 +131,16 @@ test(
     });
   },
 );
+
+test("layers that fill the disk together are told as that, and not as damaged", ["loop"], async (box) => {
+  await using registry = await FakeRegistry.start();
+  registry.add("1", await Promise.all(Array.from({ length: 6 }, () => noise(3))));
+  await onSmallDisk(box, 24, async (store) => {
+    for (let round = 0; round < 6; round++) {
+      const { status, stderr } = await pull(store, ["-q", `${registry.host}/x:1`]);
+      assert.equal(status, 1);
+      assert.match(stderr, /there is no room for the image in .*: its layers take \d+\.\dMB, .* missing/);
+      assertNothing(store);
+    }
+  });
+});

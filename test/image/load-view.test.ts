@@ -4,6 +4,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { sha256 } from "../../scripts/fixtures.ts";
 import { test, type Box } from "../support/box.ts";
+import { Terminal } from "../support/terminal.ts";
 import { filesLayer, Store } from "./images.ts";
 
 const TSRUN = new URL("../../build/tsrun", import.meta.url).pathname;
@@ -95,4 +96,19 @@ test("--progress json tells what is found, how far each layer is, and the end", 
     { event: "progress", layer: digest, bytes: size, total: size },
   );
   assert.deepEqual([events.at(-1), stderr], [{ event: "done" }, ""]);
+});
+
+test("bars of layers whose size nobody has said show what has been read", [], async (box) => {
+  const { store, archive } = await archiveIn(box);
+  store.prints("image", "load", archive);
+  store.prints("image", "save", "-o", box.path("saved.tar"), "one:1");
+  store.prints("image", "rm", "one:1");
+  const load = box.command("--store", store.path, "image", "load", "-i", box.path("saved.tar"));
+  // A terminal that has not been told its size.
+  const terminal = Terminal.run(load, box.path("tty"), box.environment(), [0, 0]);
+  assert.equal(await terminal.ended(), 0);
+  const shown = terminal.shown().replaceAll("\u001b[K", "");
+  assert.match(shown, /one:1\r\n\r[0-9a-f]{12} 0B\r\n\r0B, 0B\/s\r\n/);
+  assert.match(shown, /\r[0-9a-f]{12} 10\dkB\r\n\r10\dkB, /);
+  assert.doesNotMatch(shown, /0B\/0B|of 0B|=/);
 });

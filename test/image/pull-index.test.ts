@@ -2,25 +2,9 @@
 import assert from "node:assert/strict";
 import { ARCHITECTURE } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
-import { FakeRegistry, pull, type Descriptor } from "./fake-registry.ts";
-import { BASE, filesLayer, Store } from "./images.ts";
-
-const OTHER = { os: "linux", architecture: ARCHITECTURE === "arm64" ? "s390x" : "arm64" };
-const OTHER_NAME = `linux/${OTHER.architecture}`;
-
-/** An index of an image for this machine and one for another. */
-async function twoMachines(registry: FakeRegistry, tag: string): Promise<{ index: string; here: Descriptor }> {
-  const here = registry.add("here", [await BASE, await filesLayer({ for: "this" })]);
-  const there = registry.add("there", [await BASE, await filesLayer({ for: "another" })], (manifest) => {
-    const { config } = manifest as { config: { digest: string; size: number } };
-    const text = JSON.parse(String(registry.blobs.get(config.digest))) as object;
-    const blob = Buffer.from(JSON.stringify({ ...text, ...OTHER }));
-    const digest = registry.addBlob(blob);
-    Object.assign(config, { digest, size: blob.length });
-  });
-  const { digest } = registry.addIndex(tag, [here, { ...there, platform: OTHER }]);
-  return { index: digest, here };
-}
+import { FakeRegistry, pull } from "./fake-registry.ts";
+import { filesLayer, Store } from "./images.ts";
+import { OTHER, OTHER_NAME, twoMachines } from "./machines.ts";
 
 interface Inspected {
   readonly Id: string;
@@ -66,8 +50,13 @@ test("images for all machines are under one name, and each is reached", [], asyn
     store.prints("run", "--image", name, "--pull", "never", ...flags, box.id(), "--", "cat", "/for");
   assert.equal(run(), "this");
   assert.equal(run("--platform", OTHER_NAME), "another");
+  assert.equal(run("--platform", OTHER.architecture), "another");
   assert.match(store.refuses("run", "--image", name, "--platform", "linux/mips", box.id()), /asks for linux\/mips/);
   assert.match(store.prints("image", "ls"), new RegExp(`PLATFORM.*\\n(.*\\n)*.* 1 +${OTHER_NAME} `));
+  assert.match(
+    store.prints("image", "ls", "--tree"),
+    new RegExp(`─ ${name}  .*\\n.*\\n.*─ ${name} \\(${OTHER_NAME}\\)  `),
+  );
   store.prints("image", "prune");
   assert.equal(run("--platform", OTHER_NAME), "another");
   store.prints("image", "tag", name, "mine");

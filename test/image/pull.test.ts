@@ -274,4 +274,9 @@ test("a mirror is asked first, and the registry where the mirror has not got it"
     (await pull(store, ["x"], { env: { CONTAINERS_REGISTRIES_CONF: box.file("bad.conf", "[[registry]\n") } })).stderr,
     /cannot read .*bad\.conf: line 1: /,
   );
+  const missing = await pull(store, ["x"], { env: { CONTAINERS_REGISTRIES_CONF: box.path("none.conf") } });
+  assert.match(
+    missing.stderr,
+    /cannot read .*none\.conf, which CONTAINERS_REGISTRIES_CONF names: there is no such file/,
+  );
 });

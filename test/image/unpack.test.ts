@@ -51,3 +51,13 @@ test("what is not in the store is refused, or unpacked from where it is", [], as
   store.prints("image", "unpack", `oci-archive:${archive}`, box.path("y"));
   assert.equal(box.ok("run", "--bundle", box.path("y"), box.id()).stdout, "hello\n");
 });
+
+test("an image without layers makes no bundle", [], async (box) => {
+  const store = new Store(box);
+  await store.loadImage({ layers: [] });
+  assert.equal(
+    store.refuses("image", "unpack", "it", box.path("bundle")),
+    "the image has no layers: there is nothing to unpack",
+  );
+  assert.ok(!existsSync(box.path("bundle")));
+});

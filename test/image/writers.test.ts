@@ -4,7 +4,7 @@ import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { test } from "../support/box.ts";
+import { succeeded, test } from "../support/box.ts";
 import { eventually, type Running } from "../support/runtime.ts";
 import { layerOf, sha256, type Layer } from "../../scripts/fixtures.ts";
 import { FakeRegistry, on, pull, slowly } from "./fake-registry.ts";
@@ -101,11 +101,15 @@ test("rm and prune take nothing away from a pull under way, nor from a container
   const name = `${registry.host}/x:1`;
   const pulling = store.begin(["image", "pull", "-q", name]);
   const own = await noisy("own"); // A load of a layer that the pull has begun would wait for it.
+  const archive = await store.archive("own.tar", { layers: [own] });
+  // Not synchronously: this process is the registry.
   while (pulling.child.exitCode === null) {
-    await store.loadImage({ layers: [own] });
-    store.prints("image", "rm", "it");
-    store.prints("image", "prune", "--all");
-    await pause(1);
+    for (const args of [
+      ["load", archive, "--name", "it"],
+      ["rm", "it"],
+      ["prune", "--all"],
+    ])
+      succeeded(args, await store.begin(["image", ...args]).ended);
   }
   const { status, stderr } = await pulling.ended;
   assert.equal(status, 0, stderr);

@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import { test } from "node:test";
 
 const FOLDER = resolve("build/dead-weight");
-const TARGET = "x86_64-unknown-linux-musl";
+const MADE = resolve("native/target/x86_64-unknown-linux-musl/release");
 const MEGABYTE = 1 << 20;
 
 /** More faults than this are no chance: the engine's tables of names are larger, and a name may be anywhere in them. */
@@ -38,16 +38,16 @@ function buildHeavy(): string {
   mkdirSync(FOLDER, { recursive: true });
   cpSync("build/bytecode", join(FOLDER, "bytecode"), { recursive: true });
   writeFileSync(join(FOLDER, "dead.js"), deadModule(MEGABYTE));
-  const compiler = ["run", "-q", "--release", "--target", "x86_64-unknown-linux-gnu", "-p", "bytecode", "--"];
+  const compiler = ["run", "-q", "--target", "x86_64-unknown-linux-gnu", "-p", "bytecode", "--"];
   call("cargo", [...compiler, join(FOLDER, "bytecode"), join(FOLDER, "dead.js")], "native");
-  call("cargo", ["build", "-q", "--release", "--bin", "tsrun", "--bin", "tsrun-rehearse"], "native", {
-    CARGO_TARGET_DIR: join(FOLDER, "target"),
+  const programs = ["--bin", "tsrun", "--bin", "tsrun-rehearse"];
+  call("cargo", ["build", "-q", "--release", "--features", "beside", ...programs], "native", {
     TSRUN_BYTECODE: join(FOLDER, "bytecode"),
   });
-  const made = join(FOLDER, "target", TARGET, "release");
-  call("./tsrun-rehearse", [resolve("build/scenarios.qbc"), "heap.layout"], made);
-  call("./tsrun", ["--store-heap", "heap.bin", "heap.layout"], made);
-  call("objcopy", ["--update-section", ".arena=heap.bin", "tsrun", join(FOLDER, "tsrun")], made);
+  for (const name of ["tsrun", "tsrun-rehearse"]) cpSync(join(MADE, name), join(FOLDER, name));
+  call("./tsrun-rehearse", [resolve("build/scenarios.qbc"), "heap.layout"], FOLDER);
+  call("./tsrun", ["--store-heap", "heap.bin", "heap.layout"], FOLDER);
+  call("objcopy", ["--update-section", ".arena=heap.bin", "tsrun"], FOLDER);
   return join(FOLDER, "tsrun");
 }
 

@@ -98,8 +98,9 @@ export class Box {
   }
 
   environment(more: Record<string, string> = {}): Record<string, string> {
-    const PATH = process.env["PATH"] ?? "";
-    return { PATH, TMPDIR: this.#tmp, [leftovers.MARK_VARIABLE]: this.mark, ...more };
+    const { PATH = "", TSRUN_SNAPSHOTTER } = process.env;
+    const form = TSRUN_SNAPSHOTTER === undefined ? {} : { TSRUN_SNAPSHOTTER };
+    return { PATH, ...form, TMPDIR: this.#tmp, [leftovers.MARK_VARIABLE]: this.mark, ...more };
   }
 
   /** Calls the runtime with this test's state root. */

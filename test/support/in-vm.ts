@@ -1,7 +1,7 @@
 /**
  * Runs container tests again inside ../shared/vm: a machine with cgroup controllers and the right to raise limits.
  *
- *   node --import tsx test/support/in-vm.ts [FILE...]     all of test/container, where no file is named
+ *   node --import ./scripts/typescript.mjs test/support/in-vm.ts [FILE...]     all of test/container, where no file is named
  */
 
 import { spawnSync } from "node:child_process";
@@ -21,16 +21,34 @@ export interface Counts {
   readonly output: string;
 }
 
+export interface Guest {
+  /** Seconds. */
+  readonly timeout?: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Whether tests make their files on a file system like a disk's, and not on a tmpfs. */
+  readonly disk?: boolean;
+  /** Leaves out the tests whose sentences have one of these words in them. */
+  readonly without?: readonly string[];
+}
+
+const ON_DISK = `
+  truncate -s 2G "$TMPDIR/disk" && mkfs.ext4 -q "$TMPDIR/disk" || exit
+  mkdir /disk && mount -o loop "$TMPDIR/disk" /disk && chmod 1777 /disk || exit
+  TSRUN_TEST_DIR=/disk exec "$@"`;
+
 /** Runs test files, named from the repository's root, in the virtual machine. */
-export function runInVm(files: readonly string[], timeout = 900): Counts {
-  const node = [process.execPath, ...process.execArgv, "--test", "--test-reporter=tap"];
+export function runInVm(files: readonly string[], guest: Guest = {}): Counts {
+  const { timeout = 900, env = {}, disk = false, without = [] } = guest;
+  const wanted = without.length === 0 ? [] : [`--test-name-pattern=/^(?!.*(${without.join("|")}))/`];
+  const node = [process.execPath, ...process.execArgv, "--test", "--test-reporter=tap", ...wanted];
   // PATH as it is here: the tests call gcc, python3, strace.
-  const environment = [`TSRUN=${realpathSync(TSRUN)}`, `PATH=${process.env["PATH"] ?? ""}`];
+  const environment = { TSRUN: realpathSync(TSRUN), PATH: process.env["PATH"] ?? "", ...env };
   const args = [
     "--timeout",
     String(timeout),
-    ...environment.flatMap((each) => ["--env", each]),
+    ...Object.entries(environment).flatMap(([name, value]) => ["--env", `${name}=${value}`]),
     "--",
+    ...(disk ? ["sh", "-c", ON_DISK, "sh"] : []),
     ...node,
     ...files,
   ];

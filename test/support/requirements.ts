@@ -94,7 +94,7 @@ function capabilityBit(bit: number): boolean {
   return ((BigInt(`0x${set}`) >> BigInt(bit)) & 1n) === 1n;
 }
 
-export function onPath(program: string): boolean {
+function onPath(program: string): boolean {
   return (process.env["PATH"] ?? "").split(delimiter).some((folder) => isExecutable(join(folder, program)));
 }
 

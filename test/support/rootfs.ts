@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** A folder of this process on a tmpfs where there is one, which others than root may traverse. */
+/** A folder of this process, which others than root may traverse: in `TSRUN_TEST_DIR`, or else on a tmpfs where there is one. */
 export const SCRATCH = makeScratch();
 
 /** Lays out a root file system at `path`. It shares nothing that a container could write but the busybox file. */
@@ -44,7 +44,8 @@ function busybox(): string {
 }
 
 function makeScratch(): string {
-  const folder = mkdtempSync(join(isTmpfs(tmpdir()) || !isTmpfs("/dev/shm") ? tmpdir() : "/dev/shm", "tsrun-test-"));
+  const quick = isTmpfs(tmpdir()) || !isTmpfs("/dev/shm") ? tmpdir() : "/dev/shm";
+  const folder = mkdtempSync(join(process.env["TSRUN_TEST_DIR"] ?? quick, "tsrun-test-"));
   chmodSync(folder, 0o755);
   process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   return folder;

@@ -4,14 +4,14 @@
  * When it ends, everything that ran in it ends, and nothing of it is left.
  */
 
-import { spawn, spawnSync } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import assert from "node:assert/strict";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as nodeTest } from "node:test";
 import { removeEmptyCgroups } from "./leftovers.ts";
-import { missing, mustWork, onPath } from "./requirements.ts";
+import { missing, mustWork } from "./requirements.ts";
 import type { Requirement } from "./requirements.ts";
 import { SCRATCH } from "./rootfs.ts";
 import { DEADLINE, eventually, run, start, textOf, TSRUN } from "./runtime.ts";
@@ -136,17 +136,6 @@ export function testsIn(open: () => Promise<World>, needs: readonly Requirement[
     if (world !== undefined) await (await world).end();
   };
   return { test, end };
-}
-
-/** Installs Debian packages that lack, where that is allowed: as root, on a Debian machine, with TSRUN_MUST_WORK=1. */
-export function installPackages(program: string, ...packages: string[]): void {
-  if (onPath(program) || process.geteuid?.() !== 0 || !onPath("apt-get")) return;
-  if (process.env["TSRUN_MUST_WORK"] !== "1") return;
-  const apt = ["-o", "DPkg::Lock::Timeout=300", "install", "-y", "--no-install-recommends", ...packages];
-  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
-  if (spawnSync("apt-get", apt, { env }).status === 0) return;
-  spawnSync("apt-get", ["update"], { env });
-  spawnSync("apt-get", apt, { env, stdio: "inherit" });
 }
 
 /** The root file system of the images: busybox, the links to it, and what a pod's first container runs. */

@@ -5,6 +5,7 @@
 mod attributes;
 mod beneath;
 mod confine;
+mod convert;
 mod copy;
 mod diff;
 mod digest;
@@ -157,7 +158,8 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             told(fingerprint::request::run(&layers, threads.unwrap_or(1), repair)?)
         }
         Request::Pack { layers, threads } => told(pack::request::run(&layers, threads.unwrap_or(1), reporter)?),
-        Request::Write { dest, members } => save::run(&dest, &members, library).map(|()| json!({})),
+        Request::Convert { ask } => told(convert::run(ask, library, reporter)?),
+        Request::Write { dest, members } => save::run(&dest, members, library, reporter).map(|()| json!({})),
         Request::Diff { upper, lower } => Ok(json!({ "changes": diff::run(&upper, &lower)? })),
         Request::Transfer { ask } => transfer::run(&ask).map(|()| json!({})),
         Request::Merge { layers, dest } => merge::run(&layers, &dest).map(|()| json!({})),

@@ -1,5 +1,6 @@
 //! Requests and events: one JSON object a line, on standard input and output.
 
+use crate::convert;
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
 use crate::limits::Limits;
@@ -82,6 +83,11 @@ pub enum Request {
         layers: Vec<pack::request::Order>,
         /// Layers at a time.
         threads: Option<usize>,
+    },
+    /// Layers of an archive as blobs, which are kept for later requests.
+    Convert {
+        /// Which.
+        ask: convert::Order,
     },
     /// Files as a directory or an archive.
     Write {

@@ -1,7 +1,7 @@
 /** What is made and read when images leave: manifests, accounts, lists of referrers. */
 import { parseAccount, keyOfAccount } from "../../../src/image/login.ts";
-import { compressionOf, formatOf, layerType, makeManifest } from "../../../src/image/make-manifest.ts";
-import { parseBlobs, parseManifest, typeOfManifest } from "../../../src/image/manifest.ts";
+import { compressionOf, formatOf, layerType, makeIndex, makeManifest } from "../../../src/image/make-manifest.ts";
+import { isIndex, parseBlobs, parseIndex, parseManifest, typeOfManifest } from "../../../src/image/manifest.ts";
 import { parseReferrers, pathOfNext } from "../../../src/image/referrers.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 import type { Digest } from "../../../src/image/digest.ts";
@@ -18,6 +18,20 @@ test("a manifest of our making is read back as it was meant, in both families of
     const parsed = parseManifest(text, mediaType);
     deepEqual(parsed.layers, layers);
     equal(parsed.config.digest, DIGEST);
+  }
+});
+
+test("an index of our making lists what it is given, in both families of media types", () => {
+  const platform = { os: "linux", architecture: "arm64", variant: "v8" };
+  const like = JSON.stringify({ annotations: { a: "b" } });
+  for (const format of ["oci", "v2s2"] as const) {
+    const manifest = makeManifest({ format, config: { digest: DIGEST, size: 3 }, layers: [] });
+    const entry = { mediaType: manifest.mediaType, digest: OTHER, size: manifest.text.length, platform };
+    const { text, mediaType } = makeIndex({ format, entries: [entry], like });
+    ok(isIndex({ mediaType }));
+    equal(formatOf(mediaType), format);
+    equal(text.includes('"annotations":{"a":"b"}'), format === "oci");
+    deepEqual(parseIndex(text, mediaType), [{ ...entry, names: [] }]);
   }
 });
 

@@ -1,5 +1,5 @@
 /** Names of images: distribution/reference, and containers-transports(5). */
-import { canonical, familiar, familiarRepository, parseReference } from "../../../src/image/reference.ts";
+import { canonical, familiar, familiarRepository, isSameName, parseReference } from "../../../src/image/reference.ts";
 import { nameFromPath, parseOutside, parsePlace, parseTransport } from "../../../src/image/transport.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
@@ -117,4 +117,11 @@ test("an image without a name is called like its file", () => {
   equal(nameFromPath("layout/", "x"), "layout:x");
   equal(nameFromPath("/", "x"), undefined);
   equal(nameFromPath("a b.tar", "x"), undefined);
+});
+
+test("two names are the same image's where they mean the same, and what is no name means itself", () => {
+  for (const name of ["busybox", "busybox:latest", "library/busybox", "docker.io/library/busybox:latest"])
+    ok(isSameName(name, "index.docker.io/library/busybox:latest"));
+  ok(isSameName("NO NAME", "NO NAME"));
+  for (const other of ["busybox:1", "quay.io/library/busybox", "NO NAME", ""]) ok(!isSameName("busybox", other));
 });

@@ -2,7 +2,6 @@
 import { parseAuthFile } from "../../../src/image/auth-file.ts";
 import { decodeBase64, encodeBase64 } from "../../../src/image/base64.ts";
 import { mayHaveCredentials, parseChallenges } from "../../../src/image/challenge.ts";
-import { chooseNamed, parsePlatform } from "../../../src/image/platform.ts";
 import { parseReference } from "../../../src/image/reference.ts";
 import {
   combine,
@@ -11,7 +10,7 @@ import {
   parseRegistriesConf,
   type RegistriesConf,
 } from "../../../src/image/registries-conf.ts";
-import { isLoopback, parseUrl, type Url } from "../../../src/image/url.ts";
+import { isLoopback, parseAuthority, parseUrl, type Url } from "../../../src/image/url.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 function url(text: string): Url {
@@ -44,6 +43,7 @@ test("an address is taken apart, and what could be read in two ways is none", ()
     "https://a/\n",
     "https://a:99999/",
     "https://a:/",
+    "http://localhost:0/",
     "https://a/#b",
     "ftp://a/",
     "//a/",
@@ -53,6 +53,13 @@ test("an address is taken apart, and what could be read in two ways is none", ()
     "",
   ];
   for (const text of none) ok(parseUrl(text) === undefined, text);
+});
+
+test("a registry is named with a port or without", () => {
+  deepEqual(parseAuthority("registry-1.docker.io", 0), { host: "registry-1.docker.io", port: 0 });
+  deepEqual(parseAuthority("[::1]:5000", 0), { host: "[::1]", port: 5000 });
+  for (const text of ["localhost:0", "localhost:", "localhost:65536", "localhost:1x"])
+    ok(parseAuthority(text, 0) === undefined, text);
 });
 
 test("only this machine is loopback", () => {
@@ -262,14 +269,4 @@ test("registries.conf is refused where it is wrong, by place", () => {
     () => parseRegistriesConf({ registry: [{ location: "a", mirror: [{ location: "b", "pull-from-mirror": "x" }] }] }),
     "registry[0].mirror[0].pull-from-mirror must be all or digest-only or tag-only",
   );
-});
-
-test("a platform is named as docker names it", () => {
-  deepEqual(parsePlatform("linux/arm64/v8"), { os: "linux", architecture: "arm64", variant: "v8" });
-  deepEqual(parsePlatform("arm64"), { os: "linux", architecture: "arm64", variant: "" });
-  throws(() => parsePlatform("linux/"), "--platform must be");
-  const entries = ["v6", "v7"].map((variant) => ({ platform: { os: "linux", architecture: "arm", variant } }));
-  equal(chooseNamed(entries, parsePlatform("linux/arm/v7")).platform.variant, "v7");
-  equal(chooseNamed(entries, parsePlatform("linux/arm")).platform.variant, "v6");
-  throws(() => chooseNamed(entries, parsePlatform("linux/arm64")), "it is for linux/arm/v6, linux/arm/v7");
 });

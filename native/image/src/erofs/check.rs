@@ -7,7 +7,7 @@ use crate::copy::Copier;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::RECORD;
-use crate::fingerprint::check::read_record;
+use crate::fingerprint::check::{HINT, read_record};
 use crate::fingerprint::walk::hash_sparse;
 use crate::limits::Limits;
 use crate::name::show;
@@ -124,7 +124,7 @@ impl Made {
 fn strangers(layer: &OwnedFd) -> Result<Vec<Vec<u8>>> {
     let dir = open_dir(layer, b"").doing(|| "Cannot open the layer")?;
     let items = list(dir).doing(|| "Cannot read the layer")?;
-    let known = [ARCHIVE, INDEX, RECORD];
+    let known = [ARCHIVE, INDEX, RECORD, HINT];
     let names = items.into_iter().map(|item| item.name);
     Ok(names.filter(|name| !known.iter().any(|known| known.as_bytes() == name)).collect())
 }

@@ -15,7 +15,7 @@ use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Take};
 use std::os::fd::OwnedFd;
 
 /// Where the blob is known to be (src/image/places.ts). Nothing follows from it, so nothing is wrong with it.
-const HINT: &str = "places.json";
+pub const HINT: &str = "places.json";
 /// So many are told of and mended at a time.
 const MOST_FINDINGS: usize = 1000;
 

@@ -1,17 +1,17 @@
 //! The request `gather`: blobs into files, side by side; a file appears when all of its bytes are what they must be.
 
-use super::origin::{Origin, Ready};
+use super::origin::{Origin, Reading, Ready};
 use super::together::do_all;
 use crate::digest::Digest;
 use crate::error::{Context, Error, Result};
 use crate::protocol::Reporter;
 use crate::remove::split_absolute;
 use crate::source::Library;
-use crate::stream::blob::Blob as Reading;
+use crate::stream::checked::Checked;
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, fsync, open, renameat, statat, unlinkat};
 use serde::Deserialize;
 use std::fs::File;
-use std::io::copy;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -77,13 +77,15 @@ fn fill(
     mut file: File,
     reporter: &Reporter,
 ) -> Result<()> {
-    let mut reading = Reading::new(from.open(size, digest, reporter.noting(number, "retry"))?, Some(digest.algorithm));
-    if let Err(error) = copy(&mut reading, &mut file) {
-        return Err(reading.take_failure().unwrap_or_else(|| Error::system(&error, "Cannot write it")));
+    let supply = from.open(size, digest, Reading::Once, reporter.noting(number, "retry"))?;
+    let mut bytes = Checked::whole(supply, digest.clone());
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        // What has come to its end is right.
+        let count = bytes.read(&mut buffer).map_err(|error| Error::io(error.to_string()))?;
+        reporter.progress(number, bytes.taken(), size);
+        let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { break };
+        file.write_all(piece).doing(|| "Cannot write it")?;
     }
-    if let Some(found) = reading.finish()? {
-        digest.check(&found, "the digest")?;
-    }
-    reporter.progress(number, size, size);
     fsync(&file).doing(|| "Cannot write it to the disk")
 }

@@ -37,6 +37,11 @@ pub enum Origin {
         /// A directory for what comes out.
         scratch: String,
     },
+    /// A blob that was made here: [`crate::convert`].
+    Made {
+        /// Which.
+        digest: Digest,
+    },
     /// A blob of a registry.
     Registry {
         /// How it is reached.
@@ -58,8 +63,19 @@ pub enum Ready {
     Layer(String, Compression, String),
     /// A member, opened when it is read: there may be more of them than open files.
     Member(Opened, String),
+    /// A blob that was made here.
+    Made(Extent),
     /// A blob of a registry, and where it is kept meanwhile.
     Remote(Arc<Session>, String, String),
+}
+
+/// How an origin is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    /// From its start to its end.
+    Once,
+    /// Parts of it perhaps again.
+    Again,
 }
 
 impl Origin {
@@ -69,6 +85,7 @@ impl Origin {
             Self::Member { source, scratch, member } => {
                 Ok(Ready::Member(library.open(&source, scratch.as_deref())?, member))
             }
+            Self::Made { digest } => Ok(Ready::Made(library.kept(&digest)?)),
             Self::Layer { path, compression, scratch } => Ok(Ready::Layer(path, compression, scratch)),
             Self::Registry { network, url, authorization, renewal, scratch } => {
                 let client = Arc::new(Client::new(&network)?);
@@ -81,14 +98,22 @@ impl Origin {
 }
 
 impl Ready {
-    /// The bytes, which must be `size`.
-    pub fn open(&self, size: u64, digest: &Digest, told: Box<dyn Fn(&str) + Send>) -> Result<Box<dyn Supply>> {
+    /// The bytes, which must be `size`; those of a registry are kept where they may be read again.
+    pub fn open(
+        &self,
+        size: u64,
+        digest: &Digest,
+        reading: Reading,
+        told: Box<dyn Fn(&str) + Send>,
+    ) -> Result<Box<dyn Supply>> {
         let supply: Box<dyn Supply> = match self {
-            Self::Layer(..) => Box::new(self.pack()?.1),
+            Self::Layer(..) => Box::new(self.pack(|_| ())?.1),
             Self::Member(opened, member) => Box::new(opened.member(member)?),
+            Self::Made(extent) => Box::new(extent.clone()),
             Self::Remote(session, url, scratch) => {
                 let spool = Arc::new(Mutex::new(Spool::unnamed(scratch)?));
-                Box::new(Download::new(Arc::clone(session), location::parse(url)?, size, spool, told))
+                let download = Download::new(Arc::clone(session), location::parse(url)?, size, spool, told);
+                Box::new(if reading == Reading::Once { download.forgetful() } else { download })
             }
         };
         if supply.size() != size {
@@ -98,13 +123,13 @@ impl Ready {
     }
 
     /// A layer's blob, made anew and kept in a file without a name: an upload that breaks may need any part of it again.
-    pub fn pack(&self) -> Result<(Sums, Extent)> {
+    pub fn pack(&self, told: impl Fn(&mut Packed)) -> Result<(Sums, Extent)> {
         let Self::Layer(path, compression, scratch) = self else {
             return Err(Error::io("only a layer is compressed anew"));
         };
         let mut packed = Packed::open(path, *compression)?;
         let mut file = archive::unnamed(scratch)?;
-        copy(&mut packed, &mut file, |_| ()).map_err(|error| error.within(format!("Cannot compress layer {path}")))?;
+        copy(&mut packed, &mut file, told).map_err(|error| error.within(format!("Cannot compress layer {path}")))?;
         let sums = packed.finish();
         let extent = Extent { file: Arc::new(file), offset: 0, size: sums.size };
         Ok((sums, extent))

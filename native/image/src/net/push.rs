@@ -2,12 +2,12 @@
 
 use super::client::Client;
 use super::download::{Renewal, Session};
-use super::origin::{Origin, Ready};
+use super::origin::{Origin, Reading, Ready};
 use super::together::do_all;
 use super::upload::{Begun, Repository, Sending};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result};
-use crate::pack::compress::Sums;
+use crate::pack::compress::{Packed, Sums};
 use crate::protocol::Reporter;
 use crate::source::Library;
 use crate::stream::blob::Supply;
@@ -108,7 +108,12 @@ impl Push<'_> {
             return Err(Error::new(Kind::NotFound, "a blob is neither there nor here"));
         };
         if let Ready::Layer(..) = from {
-            let (Sums { digest, size }, mut extent) = from.pack()?;
+            self.reporter.note(task.number, "packing", "");
+            let told = |packed: &mut Packed| {
+                let (bytes, total) = (packed.position(), packed.total());
+                self.reporter.progress(task.number, bytes, total);
+            };
+            let (Sums { digest, size }, mut extent) = from.pack(told)?;
             let known = Known { digest, size, mounts: Vec::new() };
             return match self.find(task.number, &known, &mut begun)? {
                 Some(outcome) => Ok(outcome),
@@ -118,7 +123,8 @@ impl Push<'_> {
         let known = task.known.last().ok_or_else(|| Error::format("a blob has no digest"))?;
         let about = format!("Cannot push {}", known.digest);
         let told = self.reporter.noting(task.number, "retry");
-        let mut supply = from.open(known.size, &known.digest, told).map_err(|error| error.within(about))?;
+        let mut supply =
+            from.open(known.size, &known.digest, Reading::Again, told).map_err(|error| error.within(about))?;
         self.send(task.number, known, &mut *supply, begun)
     }
 

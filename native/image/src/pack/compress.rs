@@ -4,12 +4,12 @@ use super::archive::{Archive, open};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Context, Result};
 use flate2::read::GzEncoder;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::io::{self, BufReader, Read};
 use zstd::stream::read::Encoder;
 
 /// How an archive is compressed. The same archive always gives the same bytes.
-#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// As it is: its digest is the diff id.
@@ -24,18 +24,18 @@ pub enum Compression {
 const GZIP_LEVEL: u32 = 6;
 const ZSTD_LEVEL: i32 = 3;
 
-/// A layer as a blob: read it to its end, and then [`Packed::finish`] tells what it was. A layer that is not what it was gives
-/// an error in the place of the end.
-pub struct Packed {
-    coder: Coder,
+/// A layer as a blob: read it to its end, and then [`Packed::finish`] tells what it was. Its archive, a layer of the store or
+/// what comes from elsewhere, gives an error in the place of the end where it is not what it must be.
+pub struct Packed<R: Read = Archive> {
+    coder: Coder<R>,
     hasher: Hasher,
     size: u64,
 }
 
-enum Coder {
-    None(Box<Archive>),
-    Gzip(Box<GzEncoder<Archive>>),
-    Zstd(Box<Encoder<'static, BufReader<Archive>>>),
+enum Coder<R: Read> {
+    None(Box<R>),
+    Gzip(Box<GzEncoder<R>>),
+    Zstd(Box<Encoder<'static, BufReader<R>>>),
 }
 
 /// What a blob was.
@@ -50,7 +50,23 @@ pub struct Sums {
 impl Packed {
     /// Opens the layer in the directory `path` (`…/layers/HEX`).
     pub fn open(path: &str, compression: Compression) -> Result<Self> {
-        let archive = open(path)?;
+        Self::new(open(path)?, compression)
+    }
+
+    /// Bytes of the archive that have gone in.
+    pub fn position(&mut self) -> u64 {
+        self.archive().position()
+    }
+
+    /// Bytes that the archive has.
+    pub fn total(&mut self) -> u64 {
+        self.archive().size()
+    }
+}
+
+impl<R: Read> Packed<R> {
+    /// Compresses what is read from `archive`.
+    pub fn new(archive: R, compression: Compression) -> Result<Self> {
         let coder = match compression {
             Compression::None => Coder::None(Box::new(archive)),
             // flate2 writes no time and no name into its header (RFC 1952, 2.3).
@@ -62,21 +78,12 @@ impl Packed {
         Ok(Self { coder, hasher: Hasher::new(Algorithm::Sha256), size: 0 })
     }
 
-    /// Bytes of the archive that have gone in.
-    pub fn position(&self) -> u64 {
-        self.archive().position()
-    }
-
-    /// Bytes that the archive has.
-    pub fn total(&self) -> u64 {
-        self.archive().size()
-    }
-
-    fn archive(&self) -> &Archive {
-        match &self.coder {
+    /// The archive.
+    pub fn archive(&mut self) -> &mut R {
+        match &mut self.coder {
             Coder::None(archive) => archive,
-            Coder::Gzip(encoder) => encoder.get_ref(),
-            Coder::Zstd(encoder) => encoder.get_ref().get_ref(),
+            Coder::Gzip(encoder) => encoder.get_mut(),
+            Coder::Zstd(encoder) => encoder.get_mut().get_mut(),
         }
     }
 
@@ -86,7 +93,7 @@ impl Packed {
     }
 }
 
-impl Read for Packed {
+impl<R: Read> Read for Packed<R> {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         let count = match &mut self.coder {
             Coder::None(archive) => archive.read(room),

@@ -78,7 +78,7 @@ fn pack(order: &Order, progress: impl Fn(u64, u64)) -> Result<Sums> {
 }
 
 /// Copies all of a layer.
-pub fn copy(packed: &mut Packed, to: &mut impl io::Write, told: impl Fn(&Packed)) -> Result<()> {
+pub fn copy<R: Read>(packed: &mut Packed<R>, to: &mut impl io::Write, told: impl Fn(&mut Packed<R>)) -> Result<()> {
     let mut buffer = vec![0; 256 * 1024];
     loop {
         let count = packed.read(&mut buffer).map_err(|error| Error::io(error.to_string()))?;

@@ -3,7 +3,7 @@
 use crate::error::{Context, Result};
 use crate::tar::{END, Entry, Kind, head, padding};
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 
 /// An archive in the making.
 pub struct Writer<W: Write> {
@@ -11,21 +11,40 @@ pub struct Writer<W: Write> {
     directories: BTreeSet<String>,
 }
 
-impl<W: Write> Writer<W> {
+/// A file in the making: its name, and where its header goes if that has to wait for its size.
+pub struct Begun(String, Option<u64>);
+
+impl<W: Write + Seek> Writer<W> {
     /// Writes to `out`.
     pub fn new(out: W) -> Self {
         Self { out, directories: BTreeSet::new() }
     }
 
-    /// Begins a file: its bytes go to [`Self::out`], and then [`Self::pad`] ends it. The directories that it is in come first.
-    pub fn begin(&mut self, name: &str, size: u64) -> Result<()> {
+    /// Begins a file: its bytes go to [`Self::out`], and then [`Self::end`] ends it. The directories that it is in come first.
+    /// Where its size is not known yet, `out` must be able to go back.
+    pub fn begin(&mut self, name: &str, size: Option<u64>) -> Result<Begun> {
         for (at, _) in name.match_indices('/') {
             let directory = name.get(..=at).unwrap_or_default();
             if self.directories.insert(directory.to_owned()) {
                 self.header(Kind::Directory, 0o755, directory, 0)?;
             }
         }
-        self.header(Kind::File, 0o644, name, size)
+        let at = match size {
+            Some(_) => None,
+            None => Some(self.out.stream_position().doing(|| "Cannot write")?),
+        };
+        self.header(Kind::File, 0o644, name, size.unwrap_or(0))?;
+        Ok(Begun(name.to_owned(), at))
+    }
+
+    /// Ends a file of so many bytes.
+    pub fn end(&mut self, Begun(name, waiting): Begun, size: u64) -> Result<()> {
+        self.pad(size)?;
+        let Some(at) = waiting else { return Ok(()) };
+        let end = self.out.stream_position().doing(|| "Cannot write")?;
+        self.out.seek(SeekFrom::Start(at)).doing(|| "Cannot write")?;
+        self.header(Kind::File, 0o644, &name, size)?;
+        self.out.seek(SeekFrom::Start(end)).doing(|| "Cannot write").map(|_| ())
     }
 
     /// Where the bytes of a file go.
@@ -33,8 +52,7 @@ impl<W: Write> Writer<W> {
         &mut self.out
     }
 
-    /// Ends a file of so many bytes.
-    pub fn pad(&mut self, size: u64) -> Result<()> {
+    fn pad(&mut self, size: u64) -> Result<()> {
         self.write(padding(size))
     }
 
@@ -57,26 +75,28 @@ impl<W: Write> Writer<W> {
 mod tests {
     use super::*;
     use crate::tar::Reader;
+    use std::io::Cursor;
 
     #[test]
     fn names_and_sizes_of_any_length_are_read_as_they_were_written() {
         let long = format!("blobs/sha512/{}", "a".repeat(128));
-        let mut bytes = Vec::new();
+        let mut bytes = Cursor::new(Vec::new());
         let mut writer = Writer::new(&mut bytes);
-        for (name, size) in [("short", 3), (long.as_str(), 3), ("large", 1 << 40)] {
-            writer.begin(name, size).unwrap();
-            writer.out().extend_from_slice(b"abc");
-            writer.pad(3).unwrap();
+        for (name, size) in [("short", Some(3)), (long.as_str(), Some(3)), ("later", None), ("large", Some(1 << 40))] {
+            let begun = writer.begin(name, size).unwrap();
+            writer.out().write_all(b"abc").unwrap();
+            writer.end(begun, 3).unwrap();
         }
-        let mut reader = Reader::new(bytes.as_slice());
+        let mut reader = Reader::new(bytes.get_ref().as_slice());
         let mut seen = Vec::new();
         while let Ok(Some(entry)) = reader.next_entry() {
             seen.push((String::from_utf8(entry.path).unwrap(), entry.size, entry.kind));
         }
         let directory = |name: &str| (name.to_owned(), 0, Kind::Directory);
         let file = |name: &str, size| (name.to_owned(), size, Kind::File);
+        let files = [file(&long, 3), file("later", 3), file("large", 1 << 40)];
         let expected =
-            [file("short", 3), directory("blobs/"), directory("blobs/sha512/"), file(&long, 3), file("large", 1 << 40)];
+            [vec![file("short", 3), directory("blobs/"), directory("blobs/sha512/")], files.to_vec()].concat();
         assert_eq!(seen, expected);
     }
 }

@@ -1,17 +1,21 @@
-//! The request `write`: files out of the store, as a directory or as a tar archive; whole, or not at all.
+//! The request `write`: images out of the store or on their way past it, as a directory or as a tar archive; whole, or not at all.
 
 mod archive;
 pub mod target;
 
+use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};
+use crate::net::origin::{Origin, Reading};
 use crate::pack::compress::{Compression, Packed};
-use crate::source::{Library, Source};
+use crate::protocol::Reporter;
+use crate::source::Library;
+use crate::stream::checked::Checked;
 use archive::Writer;
 use rustix::fs::{Mode, OFlags, open};
 use serde::Deserialize;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use target::{Directory, NewFile, passed};
 
 /// Where to.
@@ -43,6 +47,8 @@ pub struct Member {
     name: String,
     /// What is in it.
     from: From,
+    /// The number under which it is told how far it is.
+    part: Option<usize>,
 }
 
 /// What a file is made of.
@@ -64,31 +70,36 @@ pub enum From {
         /// The directory of the layer.
         path: String,
     },
-    /// A file of a layout or an archive.
-    Member {
-        /// Where.
-        source: Source,
-        /// For a compressed archive.
-        scratch: Option<String>,
-        /// Which.
-        member: String,
+    /// A blob of another place, as it is.
+    #[serde(rename_all = "camelCase")]
+    Blob {
+        /// Where its bytes are.
+        origin: Origin,
+        /// What they are.
+        digest: Digest,
+        /// How many.
+        size: u64,
+        /// Of the layer in it, where it is wanted without its compression.
+        diff_id: Option<Digest>,
     },
 }
 
-/// What a file is made of, open: the bytes, of which there must be so many.
-struct Opened(Box<dyn Read>, u64);
+/// What a file is made of, open: the bytes, of which there must be so many where it is known.
+struct Opened(Box<dyn Read>, Option<u64>);
 
 /// Writes all members, in this order. The same members give the same archive, to the last byte.
-pub fn run(dest: &Dest, members: &[Member], library: &mut Library) -> Result<()> {
+pub fn run(dest: &Dest, members: Vec<Member>, library: &mut Library, reporter: &Reporter) -> Result<()> {
+    let mut members = members.into_iter();
     let mut each = |write: &mut dyn FnMut(&str, Opened) -> Result<()>| {
-        members.iter().try_for_each(|Member { name, from }| {
-            opened(from, library).and_then(|opened| write(name, opened)).map_err(|error| error.within(name))
+        members.try_for_each(|Member { name, from, part }| {
+            let opened = opened(from, library, &Telling { reporter, part });
+            opened.and_then(|opened| write(&name, opened)).map_err(|error| error.within(name))
         })
     };
     match dest {
         Dest::Dir { path } => {
             let directory = Directory::new(path)?;
-            each(&mut |name, Opened(mut bytes, size)| copy(&mut bytes, size, &mut directory.file(name)?))
+            each(&mut |name, opened| copy(opened, &mut directory.file(name)?).map(|_| ()))
                 .map_err(|error| error.within(format!("Cannot write {path}")))?;
             directory.publish()
         }
@@ -105,15 +116,16 @@ type Each<'a> = dyn FnMut(&mut dyn FnMut(&str, Opened) -> Result<()>) -> Result<
 
 fn write_archive(to: &File, each: &mut Each) -> Result<()> {
     let mut writer = Writer::new(io::BufWriter::with_capacity(256 * 1024, to));
-    each(&mut |name, Opened(mut bytes, size)| {
-        writer.begin(name, size)?;
-        copy(&mut bytes, size, writer.out())?;
-        writer.pad(size)
+    each(&mut |name, opened| {
+        let begun = writer.begin(name, opened.1)?;
+        let size = copy(opened, writer.out())?;
+        writer.end(begun, size)
     })?;
     writer.finish()
 }
 
-fn copy(from: &mut dyn Read, size: u64, to: &mut impl Write) -> Result<()> {
+/// Copies all there is; gives how much that was.
+fn copy(Opened(mut from, size): Opened, to: &mut impl Write) -> Result<u64> {
     let mut buffer = vec![0; 256 * 1024];
     let mut total = 0;
     loop {
@@ -121,49 +133,76 @@ fn copy(from: &mut dyn Read, size: u64, to: &mut impl Write) -> Result<()> {
         let count = from.read(&mut buffer).map_err(|error| Error::new(Kind::Io, error.to_string()))?;
         let bytes = buffer.get(..count).unwrap_or_default();
         total += count as u64;
-        if total > size || (count == 0 && total < size) {
+        if let Some(size) = size
+            && (total > size || (count == 0 && total < size))
+        {
             return Err(Error::format(format!("it has not {size} bytes any more")));
         }
         if count == 0 {
-            return Ok(());
+            return Ok(total);
         }
         to.write_all(bytes).map_err(|error| Error::system(&error, "Cannot write"))?;
     }
 }
 
-fn opened(from: &From, library: &mut Library) -> Result<Opened> {
+/// Who hears how far a member is.
+struct Telling<'a> {
+    reporter: &'a Reporter,
+    part: Option<usize>,
+}
+
+impl Telling<'_> {
+    fn watched<R: Read + 'static>(&self, reader: R, so_far: fn(&mut R) -> u64, total: u64) -> Box<dyn Read> {
+        let Some(part) = self.part else { return Box::new(reader) };
+        let reporter = self.reporter.clone();
+        Box::new(Watched { reader, told: move |reader: &mut R| reporter.progress(part, so_far(reader), total) })
+    }
+
+    fn retry(&self) -> Box<dyn Fn(&str) + Send> {
+        self.part.map_or_else(|| Box::new(|_: &str| ()) as _, |part| self.reporter.noting(part, "retry"))
+    }
+}
+
+struct Watched<R, F> {
+    reader: R,
+    told: F,
+}
+
+impl<R: Read, F: Fn(&mut R)> Read for Watched<R, F> {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        let count = self.reader.read(room)?;
+        (self.told)(&mut self.reader);
+        Ok(count)
+    }
+}
+
+fn opened(from: From, library: &mut Library, telling: &Telling) -> Result<Opened> {
     Ok(match from {
-        From::Text { text } => Opened(Box::new(io::Cursor::new(text.clone().into_bytes())), text.len() as u64),
+        From::Text { text } => {
+            let size = text.len() as u64;
+            let bytes = io::Cursor::new(text.into_bytes());
+            Opened(telling.watched(bytes, |bytes| bytes.position(), size), Some(size))
+        }
         From::File { path } => {
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let file = File::from(open(path.as_str(), flags, Mode::empty()).doing(|| format!("Cannot open {path}"))?);
             let size = file.metadata().doing(|| format!("Cannot look at {path}"))?.len();
-            Opened(Box::new(file), size)
+            Opened(Box::new(file), Some(size))
         }
         From::Layer { path } => {
-            let packed = Packed::open(path, Compression::None)?;
+            let mut packed = Packed::open(&path, Compression::None)?;
             let size = packed.total();
-            Opened(Box::new(packed), size)
+            Opened(telling.watched(packed, |packed| packed.position(), size), Some(size))
         }
-        From::Member { source, scratch, member } => {
-            let extent = library.open(source, scratch.as_deref())?.member(member)?;
-            let (size, mut at) = (extent.size, extent.offset);
-            let end = at + size;
-            let read = move |room: &mut [u8]| {
-                let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(room.len());
-                let count = extent.file.read_at(room.get_mut(..most).unwrap_or_default(), at)?;
-                at += count as u64;
-                Ok(count)
+        From::Blob { origin, digest, size, diff_id } => {
+            let ready = origin.ready(library, &Arc::default())?;
+            let supply = ready.open(size, &digest, Reading::Once, telling.retry())?;
+            let length = diff_id.is_none().then_some(size);
+            let checked = match diff_id {
+                None => Checked::whole(supply, digest),
+                Some(diff_id) => Checked::inflated(supply, Some(digest), diff_id)?,
             };
-            Opened(Box::new(Reading(read)), size)
+            Opened(telling.watched(checked, Checked::taken, size), length)
         }
     })
-}
-
-struct Reading<F>(F);
-
-impl<F: FnMut(&mut [u8]) -> io::Result<usize>> Read for Reading<F> {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        (self.0)(room)
-    }
 }

@@ -3,12 +3,14 @@
 pub mod archive;
 mod member;
 
+use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};
 use crate::stream::blob::Extent;
 use archive::Archive;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 use rustix::io::Errno;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -45,10 +47,11 @@ pub enum Opened {
 }
 
 /// Opens sources, and keeps the last archive: a load asks for its parts one by one, and finding them may
-/// have meant to decompress all of it.
+/// have meant to decompress all of it. It also keeps blobs that were made here.
 #[derive(Default)]
 pub struct Library {
     last: Option<(String, Identity, Arc<Archive>)>,
+    made: BTreeMap<String, Extent>,
 }
 
 /// Tells whether the file behind a path is still the same and unchanged.
@@ -68,6 +71,17 @@ impl Library {
             }
             Source::Stream { path } => self.stream(path, scratch),
         }
+    }
+
+    /// Keeps a blob for later requests.
+    pub fn keep(&mut self, digest: &Digest, bytes: Extent) {
+        self.made.insert(digest.to_string(), bytes);
+    }
+
+    /// A blob that was kept.
+    pub fn kept(&self, digest: &Digest) -> Result<Extent> {
+        let found = self.made.get(&digest.to_string()).cloned();
+        found.ok_or_else(|| Error::new(Kind::NotFound, format!("blob {digest} was not made here")))
     }
 
     /// What has come is copied to an unnamed file, unless it comes from one with a name; it is there for later requests.

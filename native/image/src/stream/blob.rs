@@ -55,13 +55,15 @@ pub struct Blob {
     filled: usize,
     hasher: Option<Hasher>,
     failure: Option<Error>,
+    /// Nothing is read after a failure: a supply may have lost the bytes that it was about to give.
+    failed: bool,
 }
 
 impl Blob {
     /// A reader of `supply`, with a hash over all that is read where one is wanted.
     pub fn new(supply: Box<dyn Supply>, algorithm: Option<Algorithm>) -> Self {
         let hasher = algorithm.map(Hasher::new);
-        Self { supply, position: 0, buffer: vec![0; BUFFER], taken: 0, filled: 0, hasher, failure: None }
+        Self { supply, position: 0, buffer: vec![0; BUFFER], taken: 0, filled: 0, hasher, failure: None, failed: false }
     }
 
     /// Bytes read so far.
@@ -87,6 +89,9 @@ impl Blob {
     }
 
     fn refill(&mut self) -> Result<usize> {
+        if self.failed {
+            return Err(Error::io("reading has failed before"));
+        }
         let left = usize::try_from(self.supply.size() - self.position).unwrap_or(usize::MAX);
         let most = left.min(self.buffer.len());
         let room = self.buffer.get_mut(..most).unwrap_or_default();
@@ -107,6 +112,7 @@ impl BufRead for Blob {
         if self.taken == self.filled {
             self.filled = self.refill().map_err(|error| {
                 let told = io::Error::other(error.message.clone());
+                self.failed = true;
                 self.failure = Some(error);
                 told
             })?;
@@ -125,5 +131,40 @@ impl Read for Blob {
         let count = self.fill_buf()?.read(out)?;
         self.consume(count);
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Fails at the second call, and then goes on behind what it has lost.
+    struct Losing(u32);
+
+    impl Supply for Losing {
+        fn size(&self) -> u64 {
+            4
+        }
+
+        fn read(&mut self, room: &mut [u8], _: u64) -> Result<usize> {
+            self.0 += 1;
+            if self.0 == 2 {
+                return Err(Error::io("the disk is full"));
+            }
+            if let Some(byte) = room.first_mut() {
+                *byte = b'x';
+            }
+            Ok(1)
+        }
+    }
+
+    #[test]
+    fn what_has_failed_is_not_read_further() {
+        let mut blob = Blob::new(Box::new(Losing(0)), Some(Algorithm::Sha256));
+        blob.read_exact(&mut [0; 1]).unwrap();
+        assert!(blob.read_exact(&mut [0; 1]).is_err());
+        assert_eq!(blob.take_failure().unwrap().message, "the disk is full");
+        assert!(blob.finish().is_err());
+        assert_eq!(blob.position(), 1);
     }
 }

@@ -1,6 +1,7 @@
 //! Streams: a blob on its way from the disk through hash and decompressor to the reader of the archive.
 
 pub mod blob;
+pub mod checked;
 pub mod chunk;
 pub mod decode;
 pub mod incoming;

@@ -52,9 +52,6 @@ fn records(entry: &Entry) -> Vec<u8> {
     if entry.link.len() > LONGEST_NAME {
         say(b"linkpath", &entry.link);
     }
-    if entry.size > LARGEST {
-        say(b"size", entry.size.to_string().as_bytes());
-    }
     for (key, id) in [(b"uid", entry.uid), (b"gid", entry.gid)] {
         if id > LARGEST_ID {
             say(key, id.to_string().as_bytes());
@@ -91,7 +88,7 @@ fn block(flag: u8, entry: &Entry) -> [u8; BLOCK] {
     for (at, number) in [(100, entry.mode), (108, entry.uid), (116, entry.gid)] {
         put(at, format!("{:07o}\0", number.min(LARGEST_ID)).as_bytes());
     }
-    put(124, format!("{:011o}\0", entry.size.min(LARGEST)).as_bytes());
+    put(124, &size_field(entry.size));
     let seconds = u64::try_from(entry.mtime.seconds).unwrap_or(0).min(LARGEST);
     // The time, and blanks for the checksum while it is made.
     put(136, format!("{seconds:011o}\0        ").as_bytes());
@@ -106,6 +103,20 @@ fn block(flag: u8, entry: &Entry) -> [u8; BLOCK] {
         field.copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
     }
     block
+}
+
+/// Octal digits; and where there is no room for them the number itself, with the highest bit set, which all readers know (GNU tar,
+/// "Extensions to the archive format"). So a header is as long for every size.
+fn size_field(size: u64) -> [u8; 12] {
+    let mut field = [0; 12];
+    if size <= LARGEST {
+        field.copy_from_slice(format!("{size:011o}\0").as_bytes());
+    } else {
+        let [first, _, _, _, rest @ ..] = &mut field;
+        *first = 0x80;
+        *rest = size.to_be_bytes();
+    }
+    field
 }
 
 /// `LENGTH KEY=VALUE\n`, where the length counts itself.
