@@ -35,7 +35,9 @@ const USE_FILE = "image.json";
 const UNFINISHED = ".";
 
 /** What is used of an image. */
-export type Used = Pick<ImageRecord, "id" | "manifest" | "index" | "lower">;
+export type Used = Pick<ImageRecord, "id" | "manifest" | "index" | "lower"> &
+  // Below a root that is opaque a layer is of no use to a container, and is part of the image all the same.
+  Partial<Pick<ImageRecord, "layers">>;
 
 /** What a container's directory is made for. */
 export type Owner = Pick<Use, "root" | "container" | "volumes" | "idmap" | "asked">;

@@ -90,13 +90,8 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const text = writeJson(config);
   const volumes = usedVolumes(process, options, places);
   const names = volumes.map(({ name }) => name).filter((name) => name !== "");
-  const owner = {
-    root: globals.root,
-    container: id,
-    volumes: names,
-    idmap,
-    asked: askedOf(hostname, process, { options, parsed }),
-  };
+  const noted = askedOf(hostname, process, { options, parsed });
+  const owner = { root: globals.root, container: id, volumes: names, idmap, asked: noted };
   const { env } = context;
   const make = (): void => makeFiles(store, { image, options, owner, chosen, owned, overlay, text, etc, volumes, env });
   return { id, config: text, bundle: owned, overlay, owned, make };

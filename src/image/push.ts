@@ -123,12 +123,13 @@ function push(context: Context, worker: Worker, { store, records, reference, opt
   return { name: canonical(reference), digest: top.digest };
 }
 
-function needsOf({ id, manifest, index, lower }: ImageRecord): Used {
+function needsOf({ id, manifest, index, lower, layers }: ImageRecord): Used {
   return {
     id,
     ...(manifest === undefined ? {} : { manifest }),
     ...(index === undefined ? {} : { index }),
     lower,
+    layers,
   };
 }
 

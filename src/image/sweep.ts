@@ -7,7 +7,7 @@ import { isErrno } from "../sys/errno.ts";
 import { Failure } from "../sys/failure.ts";
 import { openDirectory } from "../sys/files.ts";
 import { lookAtContainers, type Used } from "./containers.ts";
-import { pathOfDigest } from "./digest.ts";
+import { hexOf, pathOfDigest } from "./digest.ts";
 import { looseLocks } from "./layers.ts";
 import { fileOf, listRecords, lockStore, namesIn, type ImageRecord, type Store } from "./store.ts";
 import { lookAtTasks } from "./tasks.ts";
@@ -54,7 +54,8 @@ export function findUnused(store: Store, going: readonly ImageRecord[] = []): st
   const images = inUse(store, going);
   if (images === undefined) return [];
   const needed = new Set([...lookAtPulls(store).layers].map((name) => `layers/${name}`));
-  for (const { id, manifest, index, lower } of images) {
+  for (const { id, manifest, index, lower, layers = [] } of images) {
+    for (const diffId of layers) needed.add(`layers/${hexOf(diffId)}`);
     for (const path of lower) needed.add(path.slice(0, path.lastIndexOf("/")));
     for (const digest of [id, manifest, index].filter((each) => each !== undefined))
       needed.add(`blobs/${pathOfDigest(digest)}`);

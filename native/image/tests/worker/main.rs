@@ -15,6 +15,7 @@ mod protocol;
 mod remove;
 mod sources;
 mod stack;
+mod stall;
 mod unpack;
 mod verify;
 mod whiteouts;

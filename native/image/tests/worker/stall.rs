@@ -1,15 +1,12 @@
 //! Registries that fall silent: nobody waits for them longer than was said.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Scratch, Worker, noise, sha256};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::spawn;
 use std::time::{Duration, Instant};
-use support::{Scratch, Worker, noise, sha256};
 
 /// The head of a request.
 fn head(stream: &mut TcpStream) -> String {
