@@ -1,16 +1,17 @@
 /** `--digestfile` of `image push` and `image copy`. */
-import { basename, dirname } from "../spec/paths.ts";
+import { O_CREAT, O_TRUNC, O_WRONLY } from "../sys/constants.ts";
 import { attempt } from "../sys/failure.ts";
-import { openDirectory, replaceFile } from "../sys/files.ts";
 import { absolutePath, option, type Context, type Parsed } from "./context.ts";
 
-/** Writes the digest of what was sent to the file that is asked for, if one is. Throws a Failure. */
+/**
+ * Writes the digest of what was sent to the file that is asked for, if one is: into what is there, which may be /dev/stdout, and
+ * not in its place. Throws a Failure.
+ */
 export function writeDigest({ sys }: Context, parsed: Parsed, digest: string): void {
-  const file = option(parsed, "digestfile");
-  if (file === undefined) return;
-  const path = absolutePath(sys, file);
+  const path = option(parsed, "digestfile");
+  if (path === undefined) return;
   attempt(`write ${path}`, () => {
-    using folder = openDirectory(sys, null, dirname(path));
-    replaceFile(sys, folder, basename(path), digest, 0o644);
+    using file = sys.openat(null, absolutePath(sys, path), O_WRONLY | O_CREAT | O_TRUNC, 0o644);
+    sys.writeText(file, digest);
   });
 }

@@ -2,7 +2,7 @@
 import { variable, type Context } from "../commands/context.ts";
 import { asObject, objectIn, stringIn, stringMapIn, type JsonObject } from "../spec/reader.ts";
 import { readDocument } from "../spec/document.ts";
-import { AT_SYMLINK_NOFOLLOW, LOCK_EX, S_IFLNK, S_IFMT } from "../sys/constants.ts";
+import { AT_SYMLINK_NOFOLLOW, LOCK_EX, S_IFLNK, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { makeDirectories, makeFile, openDirectory, readFileIfAny } from "../sys/files.ts";
 import { basename, dirname, resolve } from "../spec/paths.ts";
@@ -83,6 +83,13 @@ function withoutKey(file: JsonObject, key: string): Record<string, unknown> {
   return Object.fromEntries(Object.entries(authsIn(file)).filter(([each]) => keyOf(each) !== key));
 }
 
+/** A file would take the place of /dev/null, and reading a pipe would wait for somebody to write. */
+function checkRegular({ sys }: Context, path: string): void {
+  const found = attempt(`look for ${path}`, () => sys.statxIfAny(null, path, 0));
+  if (found !== undefined && (found.mode & S_IFMT) !== S_IFREG)
+    throw new Failure(`cannot write ${path}: it is there already, and no regular file`);
+}
+
 /** What `edit` makes of the file takes its place, all at once and for its owner alone; undefined leaves it as it is. */
 function change(context: Context, named: string, edit: (file: JsonObject) => object | undefined): void {
   const { sys } = context;
@@ -91,6 +98,7 @@ function change(context: Context, named: string, edit: (file: JsonObject) => obj
   attempt(`make ${folderPath}`, () => makeDirectories(sys, folderPath, 0o700));
   using folder = attempt(`open ${folderPath}`, () => openDirectory(sys, null, folderPath));
   attempt(`lock ${folderPath}`, () => sys.flock(folder, LOCK_EX));
+  checkRegular(context, path);
   const text = attempt(`read ${path}`, () => readFileIfAny(sys, null, path, LIMIT)) ?? "";
   const edited = edit(parse(path, text));
   if (edited === undefined) return;

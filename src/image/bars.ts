@@ -44,19 +44,25 @@ interface Bar {
 const BAR_WIDTH = 30;
 const MICROSECONDS = 1_000_000;
 
+interface Manner {
+  /** What is said of parts that need not be moved. */
+  readonly there: string;
+  /** What is packed first is another number of bytes then; what comes has the size that was promised, or none. */
+  readonly learns: boolean;
+}
+
 /** A line for each part, drawn anew when something has happened; the last one is the whole. */
 export class Bars {
   readonly #sys: Sys;
-  /** What is said of parts that need not be moved. */
-  readonly #there: string;
+  readonly #manner: Manner;
   #bars: Bar[] = [];
   #drawn = 0;
   #began = 0;
   #moved = 0;
 
-  constructor(sys: Sys, there: string) {
+  constructor(sys: Sys, manner: Manner) {
     this.#sys = sys;
-    this.#there = there;
+    this.#manner = manner;
   }
 
   /** Begins anew, below what is there. */
@@ -76,7 +82,8 @@ export class Bars {
     if (bar === undefined) return;
     if (event.event === "progress") {
       this.#moved += Math.max(0, event.bytes - bar.bytes);
-      Object.assign(bar, { bytes: event.bytes, size: event.total, note: "" });
+      const size = this.#manner.learns ? event.total : bar.size;
+      Object.assign(bar, { bytes: event.bytes, size, note: "" });
     } else {
       const { what, reason } = event;
       if (WHATS_OF_BLOBS.includes(what)) bar.digest = reason;
@@ -108,7 +115,7 @@ export class Bars {
     const bytes = missing.reduce((sum, bar) => sum + bar.bytes, 0);
     const seconds = Math.max(0.001, (this.#sys.clockMonotonic() - this.#began) / MICROSECONDS);
     const there = this.#bars.length - missing.length;
-    const note = there === 0 ? "" : `; ${there} of ${this.#bars.length} ${this.#there}`;
+    const note = there === 0 ? "" : `; ${there} of ${this.#bars.length} ${this.#manner.there}`;
     return `${sizeText(bytes)}${total}, ${sizeText(Math.round(this.#moved / seconds))}/s${note}`;
   }
 

@@ -13,7 +13,11 @@ export interface Network {
   readonly roots: readonly string[];
   readonly identity?: { readonly certificate: string; readonly key: string };
   readonly proxies: { readonly http?: string; readonly https?: string; readonly no: readonly string[] };
+  /** Seconds: a name, a connection, the head of an answer, and any piece of its body each take no longer. */
+  readonly patience: number;
 }
+
+const PATIENCE = 30;
 
 /** Where distributions keep them: the list of Go's crypto/x509 (root_linux.go). */
 const BUNDLES = [
@@ -42,6 +46,7 @@ export function networkFor(
     ],
     ...identityIn(folder ?? "", names),
     proxies: proxiesIn(env),
+    patience: PATIENCE,
   };
 }
 

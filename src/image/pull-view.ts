@@ -89,7 +89,7 @@ function plainView(sys: Sys, doing: Doing): PullView {
 }
 
 function barsView(sys: Sys): PullView {
-  const bars = new Bars(sys, "layers were here already");
+  const bars = new Bars(sys, { there: "layers were here already", learns: false });
   return {
     found: ({ name, digest, layers, isUpToDate }) => {
       if (isUpToDate) write(sys, 2, `${name} is ${digest}: up to date\n`);

@@ -40,7 +40,7 @@ export function pushView(
 }
 
 function barsView(sys: Sys, doing: keyof typeof WORDS): PushView {
-  const bars = new Bars(sys, `${WORDS[doing].parts} were there already`);
+  const bars = new Bars(sys, { there: `${WORDS[doing].parts} were there already`, learns: true });
   return {
     begins: (name, parts) => bars.begin(name, parts),
     heard: (event) => bars.heard(event),

@@ -73,8 +73,12 @@ function filesOf(sys: Sys, env: readonly string[]): string[] {
   const home = variable(env, "HOME");
   const own = home === "" ? undefined : `${home}/.config/containers/registries.conf`;
   const dropped = own === undefined ? [] : droppedIn(sys, `${own}.d`);
-  if (named === "" && own !== undefined && sys.statxIfAny(null, own, 0) !== undefined) return [own, ...dropped];
+  if (named === "" && own !== undefined && isThere(sys, own)) return [own, ...dropped];
   return [named === "" ? SYSTEM : named, ...droppedIn(sys, `${SYSTEM}.d`), ...dropped];
+}
+
+function isThere(sys: Sys, path: string): boolean {
+  return attempt(`look for ${path}`, () => sys.statxIfAny(null, path, 0) !== undefined);
 }
 
 function droppedIn(sys: Sys, folder: string): string[] {

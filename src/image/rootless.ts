@@ -3,7 +3,7 @@
  * enters one of its own, with the ids that /etc/subuid and /etc/subgid lend to the user: user_namespaces(7), newuidmap(1).
  */
 import { CLONE_NEWNS, CLONE_NEWUSER, O_WRONLY } from "../sys/constants.ts";
-import { Failure } from "../sys/failure.ts";
+import { attempt, Failure } from "../sys/failure.ts";
 import { isErrno } from "../sys/errno.ts";
 import { readFile, readFileIfAny } from "../sys/files.ts";
 import { runProgram } from "../sys/spawn.ts";
@@ -175,7 +175,8 @@ function mapAlone(sys: Sys, { uid, gid }: Pick<Maps, "uid" | "gid">, inside: Ins
 }
 
 function lentTo(sys: Sys, uid: number): Pick<Maps, "uids" | "gids"> {
-  const read = (path: string): string => readFileIfAny(sys, null, path, FILE_LIMIT) ?? "";
+  const read = (path: string): string =>
+    attempt(`read ${path}`, () => readFileIfAny(sys, null, path, FILE_LIMIT) ?? "");
   const names = [String(uid), ...namesOf(read("/etc/passwd"), uid)];
   return { uids: rangesIn(read("/etc/subuid"), names)[0], gids: rangesIn(read("/etc/subgid"), names)[0] };
 }

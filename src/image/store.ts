@@ -59,11 +59,12 @@ export interface ImageRecord {
   readonly loaded: string;
 }
 
+/** The first one is what a store is known by. */
 const FOLDERS = [
+  "refs",
   "blobs",
   "layers",
   "stacks",
-  "refs",
   "containers",
   "volumes",
   "pulls",
@@ -78,7 +79,9 @@ const FOLDERS = [
 const MAX_FILE_NAME = 250;
 
 /** Makes the store where it is not there. Throws a Failure. */
-export function makeStore({ sys, path }: Store): void {
+export function makeStore(store: Store): void {
+  const { sys, path } = store;
+  checkOurs(store);
   attempt(`make the image store ${path}`, () => {
     makeDirectories(sys, path, 0o700);
     // One of a store that is older than some of its folders has them made as well.
@@ -88,6 +91,16 @@ export function makeStore({ sys, path }: Store): void {
     using folder = openDirectory(sys, null, path);
     sys.fsync(folder);
   });
+}
+
+/** What another program keeps in directories of such names would be swept away, since nothing in `refs` needs it. */
+function checkOurs(store: Store): void {
+  const isOurs = (): boolean => isThere(store, `${store.path}/refs`);
+  if (isOurs()) return;
+  const strange = FOLDERS.find((folder) => namesIn(store, folder).length > 0);
+  // Whoever has made it meanwhile has made that folder first.
+  if (strange === undefined || isOurs()) return;
+  throw new Failure(`${store.path} is no image store: it has ${strange} and no refs (is it another program's?)`);
 }
 
 /** Whether there is something at an absolute path. */

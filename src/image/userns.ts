@@ -58,7 +58,11 @@ interface Choice {
 }
 
 function choose(sys: Sys, kind: "uid" | "gid", { count, fixed, used }: Choice): IdMapping[] {
-  const lent = rangesIn(readFileIfAny(sys, null, `/etc/sub${kind}`, FILE_LIMIT) ?? "", [LENDER]);
+  const path = `/etc/sub${kind}`;
+  const lent = rangesIn(
+    attempt(`read ${path}`, () => readFileIfAny(sys, null, path, FILE_LIMIT) ?? ""),
+    [LENDER],
+  );
   const taken = [...used, ...fixed].map(({ hostID, size }) => ({ first: hostID, count: size }));
   return mapsOf(count, freeIn(lent.length === 0 ? [OTHERWISE] : lent, taken, count, kind), fixed);
 }

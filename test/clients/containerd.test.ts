@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after } from "node:test";
+import { startContainerd } from "../support/beside-docker.ts";
 import { ociArchive } from "../support/oci-archive.ts";
 import { eventually } from "../support/runtime.ts";
 import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
@@ -10,9 +11,7 @@ const IMAGE = "example.org/box:latest";
 
 const { test, end } = testsIn(async () => {
   const world = await World.create("containerd");
-  const settings = world.file("config.toml", 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
-  world.daemon("containerd", "--config", settings);
-  await eventually(() => world.run(["ctr", "version"]).status === 0, "containerd");
+  await startContainerd(world);
   world.prints("ctr", "image", "import", ociArchive(world, rootfsTar(world), IMAGE));
   return world;
 }, ["tool:containerd", "tool:ctr", "tool:python3"]);

@@ -3,33 +3,13 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after } from "node:test";
-import { eventually } from "../support/runtime.ts";
+import { DOCKER, startDocker } from "../support/beside-docker.ts";
 import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
-
-/** Debian's client; another one that stands before it on PATH may want more than this daemon has. */
-const DOCKER = "/usr/bin/docker";
 
 const { test, end } = testsIn(async () => {
   const world = await World.create("docker");
-  const settings = world.file(
-    "daemon.json",
-    JSON.stringify({
-      runtimes: { "under-test": { path: TSRUN } },
-      "default-runtime": "under-test",
-      "default-ulimits": { nofile: { Name: "nofile", Hard: 1024, Soft: 1024 } },
-      "storage-driver": "overlay2",
-      iptables: false,
-      bridge: "none",
-    }),
-  );
-  world.daemon(
-    "containerd",
-    "--config",
-    world.file("config.toml", 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'),
-  );
-  await eventually(() => world.run(["ctr", "version"]).status === 0, "containerd");
-  world.daemon("dockerd", "--config-file", settings, "--containerd", "/run/containerd/containerd.sock");
-  await eventually(() => world.run([DOCKER, "info"]).status === 0, "dockerd");
+  const runtimes = { "under-test": { path: TSRUN } };
+  await startDocker(world, { runtimes, "default-runtime": "under-test" });
   world.prints(DOCKER, "import", "--change", 'CMD ["sh"]', rootfsTar(world), "box");
   return world;
 }, ["tool:dockerd", "tool:containerd", "tool:python3"]);

@@ -1,11 +1,14 @@
 /** `image copy` between all places that images are in, each as the source and as the destination. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { ARCHITECTURE, archiveOf, configOf, sha256, type Layer } from "../../scripts/fixtures.ts";
 import { test, type Box } from "../support/box.ts";
-import { command, DockerRegistry, oddLayers } from "./docker-registry.ts";
-import { FakeRegistry } from "./fake-registry.ts";
+import type { Result } from "../support/runtime.ts";
+import { command, cutting, DockerRegistry, oddLayers } from "./docker-registry.ts";
+import { FakeRegistry, noisyLayer, on, refusal as refusalOf } from "./fake-registry.ts";
 import { BASE, filesLayer, layoutFiles, Store } from "./images.ts";
 
 const NEEDS = ["tool:docker-registry", "tool:skopeo"] as const;
@@ -189,6 +192,54 @@ test("blobs of a layout that lie or lead out of it are refused by archives too",
 function refusal(store: Store, from: string, to: string): string {
   return store.refuses("image", "copy", "-q", from, to);
 }
+
+test("a registry that lies leaves no archive, and one whose line breaks leaves a whole one", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  const layer = await noisyLayer();
+  registry.add("1", [layer]);
+  const proxy = cutting(registry.host, { limit: 150_000, times: 2 }).listen(0, "127.0.0.1");
+  await once(proxy, "listening");
+  const host = `localhost:${(proxy.address() as AddressInfo).port}`;
+  const digest = sha256(layer.blob);
+  for (const form of ["oci-archive", "docker-archive"]) {
+    const copy = (from: string): Promise<Result> =>
+      store.begin(["image", "copy", "-q", `${from}/x:1`, `${form}:${box.path("it.tar")}:it:1`]).ended;
+    registry.lie = on(digest, (response) => {
+      const body = Buffer.alloc(layer.blob.length);
+      response.writeHead(200, { "content-length": body.length }).end(body);
+    });
+    assert.match(refusalOf(await copy(registry.host)), /its digest is|digest of the layer/);
+    assert.ok(!existsSync(box.path("it.tar")));
+    registry.lie = () => false;
+    proxy.cuts = 0;
+    const { status, stderr } = await copy(host);
+    assert.deepEqual([status, proxy.cuts], [0, 2], stderr);
+    assert.equal(store.prints("image", "load", box.path("it.tar")), "it:1\n");
+    store.prints("image", "rm", "it:1");
+    command("rm", box.path("it.tar"));
+  }
+  proxy.close();
+});
+
+test("a layer that an image has twice is in an archive once", [], async (box) => {
+  const store = new Store(box);
+  const twice = await filesLayer({ a: "1" });
+  const archive = await store.archive("it.tar", { layers: [twice, await BASE, twice], name: "it:1" });
+  const [first, second] = [box.path("first"), box.path("second")];
+  store.prints("image", "copy", "-q", `oci-archive:${archive}`, `docker-archive:${first}:it:1`);
+  store.prints("image", "copy", "-q", `docker-archive:${first}`, `oci:${box.path("layout")}:it:1`);
+  store.prints("image", "copy", "-q", `oci:${box.path("layout")}`, `docker-archive:${second}:it:1`);
+  assert.ok(readFileSync(second).equals(readFileSync(first)));
+  assert.equal(
+    command("tar", "-tf", first)
+      .split("\n")
+      .filter((name) => name.endsWith(".tar")).length,
+    2,
+  );
+  assert.equal(manifestIn(box.path("layout")).layers.length, 3);
+  store.prints("image", "load", first);
+});
 
 test("an index goes into an archive with all that it lists, and into docker's not at all", [], async (box) => {
   const store = new Store(box);

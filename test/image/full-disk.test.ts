@@ -144,3 +144,18 @@ test("layers that fill the disk together are told as that, and not as damaged", 
     }
   });
 });
+
+test("a store on an overlayfs, which makes no whiteouts, is called that", [], async (box) => {
+  const directories = ["lower", "upper", "work", "merged"].map((name) => box.file(name));
+  const [lower, upper, work, merged = ""] = directories;
+  const options = `lowerdir=${lower},upperdir=${upper},workdir=${work}`;
+  execFileSync("mount", ["-t", "overlay", "-o", options, "none", merged]);
+  try {
+    const store = new Store(box, `${merged}/store`);
+    const archive = await store.archive("it.tar", { layers: [await filesLayer({ ".wh.a": "" })] });
+    assert.match(store.refuses("image", "load", archive), /whiteout \(is the store on an overlayfs\?\): Operation not/);
+    assert.deepEqual(store.contents(), EMPTY);
+  } finally {
+    execFileSync("umount", [merged]);
+  }
+});

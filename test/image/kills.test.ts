@@ -192,10 +192,11 @@ class Disk {
     return copy;
   }
 
-  /** A loop device lets go of its file a little after its file system is gone. */
   async remove(mounted: string): Promise<void> {
-    for (const each of [mounted, this.#host])
-      await eventually(() => spawnSync("umount", [each]).status === 0, `${each} is free`);
+    await eventually(() => spawnSync("umount", [mounted]).status === 0, `${mounted} is free`);
+    // A loop device lets go of its file when nobody has its file system any more: daemons and virtual machines keep copies
+    // of all mounts that they find.
+    execFileSync("umount", ["--lazy", this.#host]);
     rmSync(this.#box.path("host.img"));
   }
 }

@@ -121,4 +121,10 @@ test("a file that is none is refused, and left as it is", [], (box) => {
   const said = refusal(tsrun(box, user(box), ["logout", "--all", "--authfile", file]));
   assert.match(said, /auth\.json: auths must be an object/);
   assert.equal(readFileSync(file, "utf8"), '{"auths": []}');
+  const pipe = box.path("pipe");
+  command("mkfifo", pipe);
+  assert.match(
+    refusal(tsrun(box, user(box), ["logout", "--all", "--authfile", pipe])),
+    /cannot write .*pipe: it is there already, and no regular file/,
+  );
 });

@@ -1,7 +1,7 @@
 /** Pushes and copies to Debian's docker-registry: what others read there is what was pushed. */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { lstatSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { sha256 } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
@@ -83,6 +83,12 @@ test("a loaded image has the same id for all who pull it, and is not sent twice"
   const { manifest, digest } = read(name);
   assert.equal(readFileSync(file, "utf8"), digest);
   assert.equal(manifest.config.digest, id);
+  const link = box.path("link");
+  symlinkSync(file, link);
+  writeFileSync(file, "x".repeat(1000));
+  store.prints("image", "push", "-q", "--digestfile", link, "it", name);
+  assert.ok(lstatSync(link).isSymbolicLink(), "it may be /dev/stdout");
+  assert.equal(readFileSync(file, "utf8"), digest);
   checked(name, box.path("copy"));
   const output = store.prints("image", "push", "--progress", "json", "it", name);
   assert.deepEqual(events(output), ["exists", "exists", "exists", "exists"]);

@@ -1,6 +1,6 @@
 /** The store of a user without privileges. */
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { chmodSync, chownSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "../support/box.ts";
 import { layerOf } from "../../scripts/fixtures.ts";
@@ -66,3 +66,15 @@ test(
     user.prints("image", "prune", "--all");
   },
 );
+
+test("what the user may not read is named", ["tool:newuidmap", "tool:setpriv", "userns"], (box) => {
+  const user = new User(box, true);
+  const store = box.file("store");
+  chownSync(store, UID, UID);
+  chownSync(user.home, 0, 0);
+  chmodSync(user.home, 0o700);
+  const said = (): string => user.tsrun("--store", store, "image", "pull", "localhost:1/x").stderr;
+  assert.match(said(), /cannot look for .*\/home\/\.config\/containers\/registries\.conf: permission denied/);
+  chmodSync(box.path("lent"), 0o600);
+  assert.match(said(), /cannot read \/etc\/subuid: permission denied/);
+});

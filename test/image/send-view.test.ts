@@ -119,6 +119,32 @@ test("on a terminal there is a bar for each blob", ["tool:python3"], async (box)
   assert.match(terminal.shown(), /; 2 of 2 blobs were there already/);
 });
 
+test("a pull and a load have the same bars", ["tool:python3"], async (box) => {
+  await using registry = await FakeRegistry.start();
+  const all = await given(box, registry);
+  registry.add("1", [all.layer]);
+  const size = "[0-9.]+kB";
+  for (const [at, way] of [
+    ["pull", `${registry.host}/x:1`],
+    ["load", all.archive],
+  ].entries()) {
+    const fresh = new Store(box, `fresh${at}`);
+    const shown = async (): Promise<string> => {
+      const command = box.command("--store", fresh.path, "image", ...way);
+      const terminal = Terminal.run(command, box.path(`fresh-tty${at}`), box.environment());
+      assert.equal(await terminal.ended(), 0, terminal.shown());
+      return terminal.shown();
+    };
+    const short = sha256(all.layer.blob).slice(7, 19);
+    const first = await shown();
+    assert.match(first, new RegExp(`${short} \\[={30}\\] ${size}/${size}`));
+    assert.match(first, new RegExp(`${size} of ${size}, `));
+    const again = await shown();
+    assert.match(again, way[0] === "pull" ? /: up to date\r\n/ : /here already/);
+    if (way[0] === "load") assert.match(again, /; 1 of 1 layers were here already/);
+  }
+});
+
 test("what cannot be shown is refused before anything is done", [], async (box) => {
   await using registry = await FakeRegistry.start();
   const all = await given(box, registry);

@@ -1,5 +1,6 @@
 /** The commands that show the store and tidy it. */
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "../support/box.ts";
 import { sha256 } from "../../scripts/fixtures.ts";
 import { BASE, EMPTY, filesLayer, Store } from "./images.ts";
@@ -127,4 +128,20 @@ test("none of the commands minds that there is no store, or makes one out of a m
   assert.equal(store.prints("image", "prune"), "freed 0B\n");
   assert.equal(store.prints("image", "check"), "0 images, 0 layers: 0 faults\n");
   await BASE;
+});
+
+test("a directory of another program is no store, and nothing of it is swept away", [], async (box) => {
+  const store = new Store(box);
+  const theirs = `${box.file("store/containers/abc")}/config.v2.json`;
+  writeFileSync(theirs, "{}");
+  const archive = await store.archive("it.tar", { layers: [await filesLayer({ a: "1" })] });
+  for (const args of [
+    ["image", "prune"],
+    ["image", "load", archive],
+    ["image", "check", "--repair"],
+    ["volume", "prune", "-f"],
+  ])
+    assert.match(store.refuses(...args), /store is no image store: it has containers and no refs/);
+  assert.equal(store.prints("image", "ls", "-q"), "");
+  assert.deepEqual([readFileSync(theirs, "utf8"), readdirSync(store.path)], ["{}", ["containers"]]);
 });

@@ -31,22 +31,30 @@ export function testsBesideDocker(name: string): ReturnType<typeof testsIn> {
   return testsIn(() => besideDocker(name), ["tool:dockerd", "tool:containerd"]);
 }
 
+/** Starts containerd and dockerd in a world, with more of dockerd's settings. */
+export async function startDocker(world: World, more: object = {}): Promise<void> {
+  const settings = {
+    ...more,
+    "default-ulimits": { nofile: { Name: "nofile", Hard: 1024, Soft: 1024 } },
+    "storage-driver": "overlay2",
+    iptables: false,
+    bridge: "none",
+  };
+  await startContainerd(world);
+  const file = world.file("daemon.json", JSON.stringify(settings));
+  world.daemon("dockerd", "--config-file", file, "--containerd", "/run/containerd/containerd.sock");
+  await eventually(() => world.run([DOCKER, "info"]).status === 0, "dockerd");
+}
+
+export async function startContainerd(world: World): Promise<void> {
+  const file = world.file("config.toml", 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
+  world.daemon("containerd", "--config", file);
+  await eventually(() => world.run(["ctr", "version"]).status === 0, "containerd");
+}
+
 async function besideDocker(name: string): Promise<World> {
   const world = await World.create(name);
-  const settings = world.file(
-    "daemon.json",
-    JSON.stringify({
-      "default-ulimits": { nofile: { Name: "nofile", Hard: 1024, Soft: 1024 } },
-      "storage-driver": "overlay2",
-      iptables: false,
-      bridge: "none",
-    }),
-  );
-  const config = world.file("config.toml", 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n');
-  world.daemon("containerd", "--config", config);
-  await eventually(() => world.run(["ctr", "version"]).status === 0, "containerd");
-  world.daemon("dockerd", "--config-file", settings, "--containerd", "/run/containerd/containerd.sock");
-  await eventually(() => world.run([DOCKER, "info"]).status === 0, "dockerd");
+  await startDocker(world);
   rootfsTar(world);
   world.prints("sh", "-c", `cd ${world.dir}/root && ${MORE}`);
   for (const [image, changes] of Object.entries(IMAGES)) {

@@ -194,7 +194,8 @@ export class Box {
 
   /** What is left when processes that are about to end have had their time. */
   settled(): string[] {
-    for (let round = 0; round < 100 && this.leftovers().length > 0; round += 1) sleep(10);
+    const end = Date.now() + 3000;
+    while (Date.now() < end && this.leftovers().length > 0) sleep(10);
     return this.leftovers();
   }
 }

@@ -17,9 +17,6 @@ use ureq::{Agent, AsSendBody, Body, SendBody};
 
 /// What distribution's own client follows, and browsers about twice.
 const MOST_REDIRECTS: usize = 10;
-/// A name, a connection, an answer's head, and any piece of its body: each takes no longer.
-const PATIENCE: Duration = Duration::from_secs(30);
-
 /// Whoever has got a large blob hashes it, and may copy it to another store, before the answer to its last byte.
 const PATIENCE_AFTER_BLOB: Duration = Duration::from_mins(10);
 
@@ -49,6 +46,7 @@ impl Client {
     /// A client of this network.
     pub fn new(network: &Network) -> Result<Self> {
         let tls = trust::policy(network)?;
+        let patience = Some(network.patience());
         let agent = |proxy| {
             let config = Agent::config_builder()
                 .proxy(proxy)
@@ -58,11 +56,11 @@ impl Client {
                 // A body that arrives compressed once more would be another one.
                 .accept_encoding("identity")
                 .user_agent(concat!("tsrun/", env!("CARGO_PKG_VERSION")))
-                .timeout_resolve(Some(PATIENCE))
-                .timeout_connect(Some(PATIENCE))
-                .timeout_recv_response(Some(PATIENCE))
-                .timeout_per_read(Some(PATIENCE))
-                .timeout_per_write(Some(PATIENCE));
+                .timeout_resolve(patience)
+                .timeout_connect(patience)
+                .timeout_recv_response(patience)
+                .timeout_per_read(patience)
+                .timeout_per_write(patience);
             let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector::default());
             let connector = connector.chain(TlsConnector(Arc::clone(&tls)));
             Agent::with_parts(config.build(), connector, DefaultResolver::default())
@@ -105,7 +103,7 @@ impl Client {
         let request = request.body(SendBody::from_reader(body)).map_err(|error| wrong(ask, &error))?;
         let agent = self.agent(&ask.uri);
         let request = agent.configure_request(request).timeout_recv_response(Some(PATIENCE_AFTER_BLOB)).build();
-        agent.run(request).map_err(|error| explain(&error, &ask.uri).within(about(ask)))
+        agent.run(request).map_err(|error| self.explain(&error, &ask.uri).within(about(ask)))
     }
 
     fn ask_once(&self, ask: &Ask, at: &Uri, authorization: Option<&str>) -> Result<Response<Body>> {
@@ -123,7 +121,12 @@ impl Client {
         request: ureq::http::Result<Request<B>>,
     ) -> Result<Response<Body>> {
         let request = request.map_err(|error| wrong(ask, &error))?;
-        self.agent(at).run(request).map_err(|error| explain(&error, at).within(about(ask)))
+        self.agent(at).run(request).map_err(|error| self.explain(&error, at).within(about(ask)))
+    }
+
+    /// Why there is no answer, in one sentence, and of which kind that is.
+    pub fn explain(&self, error: &ureq::Error, at: &Uri) -> Error {
+        explain(error, at, self.network.patience)
     }
 
     fn agent(&self, uri: &Uri) -> &Agent {
@@ -170,26 +173,25 @@ fn header_value(value: &str) -> Result<HeaderValue> {
     HeaderValue::from_str(value).map_err(|_| Error::format("a header has characters that no header has"))
 }
 
-/// Why there is no answer, in one sentence, and of which kind that is.
-pub fn explain(error: &ureq::Error, at: &Uri) -> Error {
+fn explain(error: &ureq::Error, at: &Uri, patience: u64) -> Error {
     let host = at.authority().map_or("", |authority| authority.as_str());
     match error {
         ureq::Error::HostNotFound => Error::new(Kind::Network, format!("there is no host of the name {host}")),
-        ureq::Error::Timeout(_) => Error::new(Kind::Network, format!("{host} was silent for {} s", PATIENCE.as_secs())),
+        ureq::Error::Timeout(_) => Error::new(Kind::Network, format!("{host} was silent for {patience} s")),
         ureq::Error::Rustls(error) => explain_tls(error, host),
-        ureq::Error::Io(error) => explain_io(error, host),
+        ureq::Error::Io(error) => explain_io(error, host, patience),
         ureq::Error::ConnectProxyFailed(why) => Error::new(Kind::Network, format!("the proxy does not let us: {why}")),
         ureq::Error::LargeResponseHeader(..) => Error::limit(format!("{host} answers with too many headers")),
         other => Error::new(Kind::Network, format!("{host}: {other}")),
     }
 }
 
-fn explain_io(error: &io::Error, host: &str) -> Error {
+fn explain_io(error: &io::Error, host: &str, patience: u64) -> Error {
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
         return explain_tls(error, host);
     }
     if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<ureq::Error>()) {
-        return explain(error, &host.parse().unwrap_or_default());
+        return explain(error, &host.parse().unwrap_or_default(), patience);
     }
     let why = error.to_string();
     let why = why.split(" (os error").next().unwrap_or_default();

@@ -2,7 +2,7 @@
 //! is made again, and the blob goes on where it was.
 
 use super::Network;
-use super::client::{Ask, Client, about, explain};
+use super::client::{Ask, Client, about};
 use super::fetch::{self, asked_pause, is_busy};
 use super::patience::Patience;
 use super::spool::Spool;
@@ -76,7 +76,7 @@ impl Download {
         match body.read(room) {
             Ok(0) => Err(Error::new(Kind::Network, format!("the connection ended after {at} of {} bytes", self.size))),
             Ok(count) => Ok(count),
-            Err(error) => Err(explain(&ureq::Error::from(error), &self.uri)),
+            Err(error) => Err(self.session.client.explain(&ureq::Error::from(error), &self.uri)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The request `fetch`: one answer of a registry or token service, whole and small.
 
-use super::client::{Ask, Client, about, explain};
+use super::client::{Ask, Client, about};
 use super::location;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Kind, Result};
@@ -83,7 +83,7 @@ pub fn run(client: &Client, order: &Order) -> Result<Answer> {
         let last = attempt >= order.attempts;
         match client.ask(&ask) {
             Ok(response) if !last && is_busy(response.status().as_u16()) => sleep(asked_pause(&response).max(pause)),
-            Ok(response) => match read(&ask, response, order) {
+            Ok(response) => match read(client, &ask, response, order) {
                 Err(error) if !last && error.kind == Kind::Network => sleep(pause),
                 done => return done,
             },
@@ -106,13 +106,13 @@ pub fn asked_pause(response: &Response<Body>) -> Duration {
     Duration::from_secs(asked.unwrap_or(0)).min(LONGEST_PAUSE)
 }
 
-fn read(ask: &Ask, response: Response<Body>, order: &Order) -> Result<Answer> {
+fn read(client: &Client, ask: &Ask, response: Response<Body>, order: &Order) -> Result<Answer> {
     let status = response.status();
     let names = response.headers().iter();
     let headers =
         names.map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())).collect();
     let limit = if status.is_success() { order.limit } else { LONGEST_REFUSAL };
-    let bytes = read_bytes(ask, response.into_body(), limit, status.is_success())?;
+    let bytes = read_bytes(client, ask, response.into_body(), limit, status.is_success())?;
     let algorithm = order.digest.as_ref().map_or(Algorithm::Sha256, |digest| digest.algorithm);
     let mut hasher = Hasher::new(algorithm);
     hasher.update(&bytes);
@@ -130,14 +130,14 @@ fn read(ask: &Ask, response: Response<Body>, order: &Order) -> Result<Answer> {
 }
 
 /// Stops at the first byte beyond the limit, whatever the headers promised.
-fn read_bytes(ask: &Ask, body: Body, limit: u64, whole: bool) -> Result<Vec<u8>> {
+fn read_bytes(client: &Client, ask: &Ask, body: Body, limit: u64, whole: bool) -> Result<Vec<u8>> {
     let started = Instant::now();
     let mut reader = body.into_with_config().limit(u64::MAX).reader();
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 16 << 10];
     loop {
         let count = reader.read(&mut buffer);
-        let count = count.map_err(|error| explain(&ureq::Error::from(error), &ask.uri).within(about(ask)))?;
+        let count = count.map_err(|error| client.explain(&ureq::Error::from(error), &ask.uri).within(about(ask)))?;
         let Some(piece) = buffer.get(..count).filter(|piece| !piece.is_empty()) else { return Ok(bytes) };
         bytes.extend_from_slice(piece);
         if bytes.len() as u64 > limit {

@@ -19,6 +19,7 @@ mod upload;
 pub mod weigh;
 
 use serde::Deserialize;
+use std::time::Duration;
 
 /// How a registry is reached; the caller has made up its mind about all of it.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -32,6 +33,14 @@ pub struct Network {
     pub identity: Option<Identity>,
     /// Who stands between.
     pub proxies: proxy::Proxies,
+    /// Seconds: a name, a connection, the head of an answer, and any piece of its body each take no longer.
+    pub patience: u64,
+}
+
+impl Network {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
+    }
 }
 
 /// A certificate and its key, files in PEM.

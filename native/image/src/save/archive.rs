@@ -26,24 +26,24 @@ impl<W: Write + Seek> Writer<W> {
         for (at, _) in name.match_indices('/') {
             let directory = name.get(..=at).unwrap_or_default();
             if self.directories.insert(directory.to_owned()) {
-                self.header(Kind::Directory, 0o755, directory, 0)?;
+                self.write(&header(Kind::Directory, 0o755, directory, 0))?;
             }
         }
         let at = match size {
             Some(_) => None,
             None => Some(self.out.stream_position().doing(|| "Cannot write")?),
         };
-        self.header(Kind::File, 0o644, name, size.unwrap_or(0))?;
+        self.write(&header(Kind::File, 0o644, name, size.unwrap_or(0)))?;
         Ok(Begun(name.to_owned(), at))
     }
 
     /// Ends a file of so many bytes.
     pub fn end(&mut self, Begun(name, waiting): Begun, size: u64) -> Result<()> {
-        self.pad(size)?;
+        self.write(padding(size))?;
         let Some(at) = waiting else { return Ok(()) };
         let end = self.out.stream_position().doing(|| "Cannot write")?;
         self.out.seek(SeekFrom::Start(at)).doing(|| "Cannot write")?;
-        self.header(Kind::File, 0o644, &name, size)?;
+        self.write(&header(Kind::File, 0o644, &name, size))?;
         self.out.seek(SeekFrom::Start(end)).doing(|| "Cannot write").map(|_| ())
     }
 
@@ -52,23 +52,19 @@ impl<W: Write + Seek> Writer<W> {
         &mut self.out
     }
 
-    fn pad(&mut self, size: u64) -> Result<()> {
-        self.write(padding(size))
-    }
-
     /// Ends the archive.
     pub fn finish(mut self) -> Result<()> {
         self.write(END)?;
         self.out.flush().doing(|| "Cannot write")
     }
 
-    fn header(&mut self, kind: Kind, mode: u32, name: &str, size: u64) -> Result<()> {
-        self.write(&head(&Entry { path: name.as_bytes().to_vec(), mode, size, ..Entry::of(kind) }))
-    }
-
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         self.out.write_all(bytes).doing(|| "Cannot write")
     }
+}
+
+fn header(kind: Kind, mode: u32, name: &str, size: u64) -> Vec<u8> {
+    head(&Entry { path: name.as_bytes().to_vec(), mode, size, ..Entry::of(kind) })
 }
 
 #[cfg(test)]

@@ -192,7 +192,7 @@ fn opened(from: From, library: &mut Library, telling: &Telling) -> Result<Opened
         From::Layer { path } => {
             let mut packed = Packed::open(&path, Compression::None)?;
             let size = packed.total();
-            Opened(telling.watched(packed, |packed| packed.position(), size), Some(size))
+            Opened(telling.watched(packed, Packed::position, size), Some(size))
         }
         From::Blob { origin, digest, size, diff_id } => {
             let ready = origin.ready(library, &Arc::default())?;

@@ -7,7 +7,7 @@ const LONGEST_NAME: usize = 100;
 const LARGEST: u64 = 0o777_7777_7777;
 const LARGEST_ID: u32 = 0o777_7777;
 
-/// The header of an entry, after an extended one for what does not fit.
+/// The header of an entry, after an extended one for what does not fit. It is as long for one size as for any other.
 pub fn head(entry: &Entry) -> Vec<u8> {
     let records = records(entry);
     let mut bytes = Vec::new();
@@ -106,7 +106,7 @@ fn block(flag: u8, entry: &Entry) -> [u8; BLOCK] {
 }
 
 /// Octal digits; and where there is no room for them the number itself, with the highest bit set, which all readers know (GNU tar,
-/// "Extensions to the archive format"). So a header is as long for every size.
+/// "Extensions to the archive format").
 fn size_field(size: u64) -> [u8; 12] {
     let mut field = [0; 12];
     if size <= LARGEST {

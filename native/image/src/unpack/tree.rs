@@ -183,7 +183,9 @@ impl<'a, G: Ground> Tree<'a, G> {
                 let dir = self.ground.below(&place.dir, name).doing(|| "Cannot open the directory")?;
                 self.mark_opaque(&Place { path, dir })
             }
-            Err(errno) => Err(Error::io(format!("Cannot create the whiteout: {errno}"))),
+            // An overlayfs keeps such files for itself: overlayfs.rst, "whiteouts and opaque directories".
+            Err(Errno::PERM) => Err(Errno::PERM).doing(|| "Cannot create the whiteout (is the store on an overlayfs?)"),
+            Err(errno) => Err(errno).doing(|| "Cannot create the whiteout"),
         }
     }
 

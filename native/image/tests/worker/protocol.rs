@@ -1,11 +1,9 @@
 //! One request a line, events in answer, and a process that holds on to no more than it needs.
 
-mod support;
-
+use crate::support::{Bench, Scratch, Tar, Worker, gzip, names, noise};
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Stdio};
-use support::{Bench, Scratch, Tar, Worker, gzip, names, noise};
 
 #[test]
 fn the_version_is_told() {

@@ -1,14 +1,11 @@
 //! What GNU tar wrote, unpacked here and by GNU tar: the same trees.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::tree::assert_same;
+use crate::support::{Bench, gzip, snapshotter};
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use support::tree::assert_same;
-use support::{Bench, gzip, snapshotter};
 
 /// A tree with one of everything.
 fn plant(root: &Path) {

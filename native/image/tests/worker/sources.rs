@@ -1,11 +1,8 @@
 //! Reading members of image directories and of archives.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Scratch, Tar, Worker, gzip, sha256};
 use serde_json::{Value, json};
 use std::os::unix::fs::symlink;
-use support::{Scratch, Tar, Worker, gzip, sha256};
 
 const INDEX: &str = r#"{"schemaVersion":2}"#;
 
@@ -158,6 +155,6 @@ fn layers_are_unpacked_out_of_an_archive() {
         "scratch": scratch.path("."), "threads": 2, "layers": [order("blobs/layer", "a"), order("again", "b")]}));
     assert_eq!(event["event"], json!("result"), "{event}");
     for name in ["a/fs/f", "b/fs/f"] {
-        assert_eq!(support::text(&scratch.join(name)), "from an archive");
+        assert_eq!(crate::support::text(&scratch.join(name)), "from an archive");
     }
 }

@@ -1,11 +1,9 @@
 //! An ordinary layer becomes the tree that it describes.
 
-mod support;
-
+use crate::support::{Bench, Tar, gzip, names, sha256, snapshotter, text, xattr};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use support::{Bench, Tar, gzip, names, sha256, snapshotter, text, xattr};
 
 #[test]
 fn files_directories_and_links_get_content_mode_and_time_needs_root() {
@@ -118,7 +116,7 @@ fn times_are_exact_to_the_nanosecond() {
 fn long_names_of_both_formats_are_read() {
     let mut bench = Bench::new();
     let (pax, gnu) = ("p/".repeat(80) + "pax", "g/".repeat(80) + "gnu");
-    let prefixed = support::Header::new(b'0', "name").field(345, b"some/prefix");
+    let prefixed = crate::support::Header::new(b'0', "name").field(345, b"some/prefix");
     let tar = Tar::new()
         .pax(&[("path", pax.as_bytes())])
         .file("short", "1")

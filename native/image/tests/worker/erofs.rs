@@ -1,16 +1,13 @@
 //! A layer as an archive with an index is the same tree as the directory that it would be.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::tree::describe;
+use crate::support::{Bench, Tar, Worker, is_whiteout, mounted, names, sha256};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 use std::process::Command;
-use support::tree::describe;
-use support::{Bench, Tar, Worker, is_whiteout, mounted, names, sha256};
 
 /// Unpacks an archive in a form.
 fn unpack(bench: &mut Bench, name: &str, tar: &[u8], snapshotter: &str) -> Value {
@@ -213,7 +210,7 @@ fn the_same_archive_gives_the_same_index_needs_root() {
     let mut bench = Bench::new();
     let tar = Tar::new().file("b", "1").file("a", "2").file("b", "3").end();
     unpack(&mut bench, "one", &tar, "erofs");
-    unpack(&mut bench, "two", &support::gzip(&tar), "erofs");
+    unpack(&mut bench, "two", &crate::support::gzip(&tar), "erofs");
     let read = |name: &str| fs::read(bench.layer(name).join("erofs")).unwrap();
     assert_eq!(read("one"), read("two"));
 }

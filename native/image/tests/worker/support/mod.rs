@@ -1,5 +1,4 @@
 //! What the tests share: the worker and its protocol, directories, and archives made to measure.
-#![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this")]
 #![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
 pub mod tar;
@@ -13,7 +12,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-#[allow(unused_imports, reason = "as above")]
 pub use tar::{Header, Tar};
 
 /// The program, running.

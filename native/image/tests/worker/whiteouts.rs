@@ -1,12 +1,10 @@
 //! OCI image-spec, layer.md, "Whiteouts", in the form in which overlayfs reads them.
 
-mod support;
-
+use crate::support::{Bench, Tar, Worker, is_opaque, is_whiteout, names, text};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::process::Command;
-use support::{Bench, Tar, Worker, is_opaque, is_whiteout, names, text};
 
 #[test]
 fn a_whiteout_becomes_the_device_0_0_needs_root() {
@@ -122,6 +120,6 @@ fn in_a_user_namespace_the_mark_is_that_of_userxattr_needs_root() {
     let mut bench = Bench::new();
     bench.worker = Worker::run(Command::new("unshare").args(["-r", env!("CARGO_BIN_EXE_tsrun-image")]));
     bench.unpack("a", &Tar::new().dir("d").file("d/.wh..wh..opq", "").file("d/f", "").file(".wh.w", "").end());
-    assert_eq!(support::xattr(&bench.fs("a").join("d"), "user.overlay.opaque").as_deref(), Some(&b"y"[..]));
+    assert_eq!(crate::support::xattr(&bench.fs("a").join("d"), "user.overlay.opaque").as_deref(), Some(&b"y"[..]));
     assert!(is_whiteout(&bench.fs("a").join("w")));
 }

@@ -1,16 +1,13 @@
 //! Layers that were unpacked apart look right when they are stacked, as an overlay and as a copy.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::tree::{assert_same, describe};
+use crate::support::{Bench, Tar, names, text};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::Path;
 use std::process::Command;
-use support::tree::{assert_same, describe};
-use support::{Bench, Tar, names, text};
 
 /// Layers, lowest first, and what is asked for on top of them.
 struct Stack {
@@ -108,7 +105,7 @@ fn a_directory_without_an_entry_looks_as_the_layers_below_say_needs_root() {
     assert_eq!(look(&flat.join("tmp")), (0o1777, 11, 11));
     assert_eq!(look(&flat.join("opt/app")), (0o750, 12, 12));
     assert_eq!(look(&flat.join("opt")), (0o755, 0, 0));
-    assert_eq!(support::xattr(&flat.join("srv"), "user.a").as_deref(), Some(&b"b"[..]));
+    assert_eq!(crate::support::xattr(&flat.join("srv"), "user.a").as_deref(), Some(&b"b"[..]));
     assert_eq!(names(&flat.join("root")), [".note", "old"]);
 }
 
@@ -216,7 +213,7 @@ fn a_copy_is_the_tree_that_the_layers_make_together_needs_root() {
     );
     assert!(tree["etc/passwd-"].contains("same as etc/passwd "), "{tree:?}");
     assert!(tree["link"].contains("{\"trusted.x\": [122]}"), "{tree:?}");
-    assert_eq!(support::xattr(&flat.join("all"), "trusted.overlay.opaque"), None);
+    assert_eq!(crate::support::xattr(&flat.join("all"), "trusted.overlay.opaque"), None);
 }
 
 #[test]

@@ -1,12 +1,9 @@
 //! One test for each published way to get out of a layer, or into what overlayfs thinks of it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Bench, Tar, names, text, xattr};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use support::{Bench, Tar, names, text, xattr};
 
 /// A file beside the layers that every attack here would like to reach.
 fn with_victim() -> (Bench, String) {

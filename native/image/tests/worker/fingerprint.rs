@@ -1,8 +1,6 @@
 //! A layer is what was unpacked, down to the last bit, or it is told what differs.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Bench, Tar, is_opaque, is_whiteout};
 use rustix::fs::{
     AtFlags, CWD, FileType, Mode, Timespec, Timestamps, XattrFlags, makedev, mknodat, setxattr, utimensat,
 };
@@ -10,7 +8,6 @@ use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::path::Path;
-use support::{Bench, Tar, is_opaque, is_whiteout};
 
 /// Of every kind that there is.
 fn layer() -> Vec<u8> {

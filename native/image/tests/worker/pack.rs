@@ -1,14 +1,11 @@
 //! What was unpacked can be packed again, to the last bit of what nobody understands.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Bench, Header, Tar, gzip, noise, sha256};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use support::{Bench, Header, Tar, gzip, noise, sha256};
 
 fn pack(bench: &mut Bench, name: &str, compression: &str) -> (Value, Vec<u8>) {
     let file = bench.scratch.join("packed");

@@ -1,14 +1,11 @@
 //! Removal takes a tree, all of it, and nothing else.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot be prepared has failed")]
 
-mod support;
-
+use crate::support::{Scratch, Worker, names};
 use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use support::{Scratch, Worker, names};
 
 fn remove(worker: &mut Worker, path: &str) -> Value {
     worker.ask(json!({"do": "remove", "path": path}))
