@@ -49,7 +49,9 @@ function seen(world: World, runner: readonly string[]): Record<string, unknown> 
   const networks = Object.keys(at(json, "NetworkSettings.Networks") as object);
   // What docker gives to every process is not in its list, and stands in tsrun's.
   const env = ((fields["Config.Env"] ?? []) as string[]).filter((entry) => !/^(PATH|HOSTNAME|TERM)=/.test(entry));
-  return { ...fields, "Config.Env": env, mounts, networks };
+  // docker's are in no order.
+  const binds = (fields["HostConfig.Binds"] as string[] | null)?.toSorted();
+  return { ...fields, "HostConfig.Binds": binds, "Config.Env": env, mounts, networks };
 }
 
 /** The fields that differ, each with both values. */
