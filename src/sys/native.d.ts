@@ -30,11 +30,6 @@ export interface Native {
   symlinkat(target: string, dir: Fd | null, path: string): void;
   /** `linkat(2)`; the link that `path` may be is not followed. */
   linkat(fromDir: Fd | null, fromPath: string, dir: Fd | null, path: string): void;
-  /** Gives a file the times of another one of the same name: `utimensat(2)`. An empty path is for the descriptors themselves. */
-  copyTimes(from: Fd, to: Fd, path: string): void;
-  /** Gives a file the extended attributes of another one, as far as its file system and privileges allow, but for those that
-   * mean something to overlayfs: xattr(7). */
-  copyXattrs(from: Fd, to: Fd): void;
   /** `readlinkat(2)`; with an empty path the link that `dir` is (O_PATH|O_NOFOLLOW). */
   readlinkat(dir: Fd | null, path: string): string;
   /** `unlinkat(2)`; `flags` is AT_REMOVEDIR or 0. */
@@ -111,6 +106,11 @@ export interface Native {
   getSeals(fd: Fd): number;
   /** Takes over a descriptor that was open when the program began: 0, 1, 2, or one that a caller passed on. */
   inherited(number: number): Fd;
+  /** Gives a file the times of another one of the same name: `utimensat(2)`. An empty path is for the descriptors themselves. */
+  copyTimes(from: Fd, to: Fd, path: string): void;
+  /** Gives a file the extended attributes of another one, as far as its file system and privileges allow, but for those that
+   * mean something to overlayfs: xattr(7). */
+  copyXattrs(from: Fd, to: Fd): void;
   /** `open_tree(2)`, close-on-exec always: with OPEN_TREE_CLONE a detached copy of a mount. */
   openTree(dir: Fd | null, path: string, flags: number): Fd;
   /** `move_mount(2)`, descriptor to descriptor. */

@@ -9,9 +9,6 @@ use crate::{calls, record};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, ResolveFlags, StatxFlags, Uid};
 use std::{ffi::CString, os::fd::OwnedFd};
 
-/// Neither a value nor a list of names can be larger: xattr(7).
-const LARGEST_XATTR: usize = 65536;
-
 record! {
     /// What statx(2) says of a file.
     Stat {
@@ -153,39 +150,6 @@ calls! {
         Ok(fs::linkat(base(fromDir), fromPath, base(dir), path, AtFlags::empty())?)
     }
 
-    /// Gives a file the times of another one of the same name: `utimensat(2)`. An empty path is for the descriptors themselves.
-    fn copyTimes(from: Fd, to: Fd, path: CString) -> () {
-        let flags = AtFlags::SYMLINK_NOFOLLOW | AtFlags::EMPTY_PATH;
-        let stat = fs::statat(from.get(), &path, flags)?;
-        let times = fs::Timestamps {
-            last_access: fs::Timespec { tv_sec: stat.st_atime, tv_nsec: stat.st_atime_nsec.cast_signed() },
-            last_modification: fs::Timespec { tv_sec: stat.st_mtime, tv_nsec: stat.st_mtime_nsec.cast_signed() },
-        };
-        let flags = if path.is_empty() { flags } else { AtFlags::SYMLINK_NOFOLLOW };
-        Ok(fs::utimensat(to.get(), path, &times, flags)?)
-    }
-
-    /// Gives a file the extended attributes of another one, as far as its file system and privileges allow, but for those that
-    /// mean something to overlayfs: xattr(7).
-    fn copyXattrs(from: Fd, to: Fd) -> () {
-        let (mut names, mut value) = (vec![0; LARGEST_XATTR], vec![0; LARGEST_XATTR]);
-        let length = match fs::flistxattr(from.get(), &mut names) {
-            Err(rustix::io::Errno::OPNOTSUPP) => 0,
-            length => length?,
-        };
-        for name in names[..length].split(|&byte| byte == 0).filter(|name| !name.is_empty()) {
-            if name.starts_with(b"trusted.overlay.") || name.starts_with(b"user.overlay.") {
-                continue;
-            }
-            let length = fs::fgetxattr(from.get(), name, &mut value)?;
-            match fs::fsetxattr(to.get(), name, &value[..length], fs::XattrFlags::empty()) {
-                Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::PERM) => {}
-                set => set?,
-            }
-        }
-        Ok(())
-    }
-
     /// `readlinkat(2)`; with an empty path the link that `dir` is (O_PATH|O_NOFOLLOW).
     fn readlinkat(dir: Dir, path: CString) -> Text {
         Ok(Text(fs::readlinkat(base(dir), path, Vec::new())?.into_bytes()))
@@ -304,5 +268,4 @@ calls! {
     fn umask(mode: u32) -> i64 {
         Ok(rustix::process::umask(Mode::from_raw_mode(mode)).as_raw_mode().into())
     }
-
 }

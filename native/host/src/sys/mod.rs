@@ -7,6 +7,7 @@ pub mod boot;
 mod builtins;
 mod classes;
 mod contents;
+mod copies;
 mod credentials;
 pub mod engine;
 pub(crate) mod errno;
@@ -49,6 +50,7 @@ pub struct Call {
 pub const FAMILIES: &[&[Call]] = &[
     files::CALLS,
     contents::CALLS,
+    copies::CALLS,
     mounts::CALLS,
     process::CALLS,
     ahead::CALLS,
