@@ -9,6 +9,9 @@ const { test, end } = testsBesideDocker("same-inspect");
 
 after(end);
 
+/** Nobody else's: other tests run beside this one. */
+const ID = "seen";
+
 /** Paths of fields; what is below one of them is compared whole. */
 const FIELDS = [
   ..."Path Args State.Status State.Running State.Paused State.Restarting State.Dead".split(" "),
@@ -33,7 +36,7 @@ function at(json: Json, path: string): unknown {
 
 /** What is seen, by the names of fields. */
 function seen(world: World, runner: readonly string[]): Record<string, unknown> {
-  const [json] = JSON.parse(world.prints(...runner, "inspect", "box1")) as [Json];
+  const [json] = JSON.parse(world.prints(...runner, "inspect", ID)) as [Json];
   const fields = Object.fromEntries(FIELDS.map((path) => [path, at(json, path)]));
   const mounts = (json["Mounts"] as Json[])
     .map(({ Type, Name, Destination, Driver, RW, Propagation }) => ({
@@ -71,18 +74,18 @@ interface Row {
 /** What differs while it runs, and when it has ended. */
 function outcome(world: World, { flags, image = "box", command = ["sleep", "1000"] }: Row): string[] {
   const words = flags.split(" ").map((word) => word.replace("DIR", world.dir));
-  const own = [...tsrun(world, "run", "-d", ...words, "--image", image, "box1", "--"), ...command];
-  world.prints(DOCKER, "run", "-d", "--name", "box1", ...words, image, ...command);
+  const own = [...tsrun(world, "run", "-d", ...words, "--image", image, ID, "--"), ...command];
+  world.prints(DOCKER, "run", "-d", "--name", ID, ...words, image, ...command);
   world.prints("sh", "-c", '"$@" > /dev/null 2>&1 < /dev/null', "sh", ...own);
   try {
     const running = differences(world);
-    world.prints(DOCKER, "kill", "box1");
-    world.prints(...tsrun(world, "kill", "box1", "KILL"));
+    world.prints(DOCKER, "kill", ID);
+    world.prints(...tsrun(world, "kill", ID, "KILL"));
     world.prints("sh", "-c", "sleep 0.5");
     return [...running, ...differences(world)].map((each) => `${flags} ${image}: ${each}`);
   } finally {
-    world.prints(DOCKER, "rm", "-f", "box1");
-    world.prints(...tsrun(world, "delete", "--force", "box1"));
+    world.prints(DOCKER, "rm", "-f", ID);
+    world.prints(...tsrun(world, "delete", "--force", ID));
   }
 }
 
