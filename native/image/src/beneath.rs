@@ -2,6 +2,7 @@
 
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, openat2};
 use rustix::io::{Errno, Result};
+use rustix::path::Arg;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// What a directory has under a name.
@@ -14,17 +15,29 @@ pub struct Item {
     pub inode: u64,
 }
 
+/// openat2(2), again and again while a rename or mount elsewhere keeps the kernel from seeing that a ".." leads nowhere else: it
+/// then says EAGAIN, whatever is renamed.
+pub fn open_patiently(dir: impl AsFd, path: impl Arg + Copy, flags: OFlags, resolve: ResolveFlags) -> Result<OwnedFd> {
+    let mut tries = 0;
+    loop {
+        match openat2(dir.as_fd(), path, flags, Mode::empty(), resolve) {
+            Err(Errno::AGAIN | Errno::INTR) if tries < 128 => tries += 1,
+            opened => return opened,
+        }
+    }
+}
+
 /// Opens the directory at `path` below `dir`; the empty path is `dir` itself.
 pub fn open_dir(dir: impl AsFd, path: &[u8]) -> Result<OwnedFd> {
     let path = if path.is_empty() { b"." } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    openat2(dir, path, flags, Mode::empty(), resolve())
+    open_patiently(dir, path, flags, resolve())
 }
 
 /// Opens the regular file `name` in `dir` for reading.
 pub fn open_file(dir: impl AsFd, name: &[u8]) -> Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY | OFlags::CLOEXEC;
-    openat2(dir, name, flags, Mode::empty(), resolve())
+    open_patiently(dir, name, flags, resolve())
 }
 
 /// How every path below a tree is resolved.
@@ -53,5 +66,36 @@ pub fn unless_gone<T>(result: Result<T>) -> Result<Option<T>> {
         Ok(value) => Ok(Some(value)),
         Err(Errno::NOENT) => Ok(None),
         Err(errno) => Err(errno),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[test]
+    fn renames_elsewhere_do_not_keep_a_path_from_being_opened() {
+        let folder = std::env::temp_dir().join(format!("beneath-{}", std::process::id()));
+        fs::create_dir_all(folder.join("a/b")).unwrap();
+        let root = fs::File::open(&folder).unwrap();
+        let done = AtomicBool::new(false);
+        let failures = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let (one, other) = (folder.join("one"), folder.join("other"));
+                fs::create_dir(&one).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    fs::rename(&one, &other).unwrap();
+                    fs::rename(&other, &one).unwrap();
+                }
+            });
+            let opened = || open_patiently(&root, "a/b/../b/..", OFlags::PATH, ResolveFlags::IN_ROOT).is_err();
+            let failures = (0..20_000).filter(|_| opened()).count();
+            done.store(true, Ordering::Relaxed);
+            failures
+        });
+        fs::remove_dir_all(&folder).unwrap();
+        assert_eq!(failures, 0);
     }
 }

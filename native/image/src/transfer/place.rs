@@ -1,10 +1,11 @@
 //! The paths of a copy, with the meaning that docker cp gives to them. Each is resolved once, inside its root, to a descriptor
 //! (CVE-2018-15664).
 
+use crate::beneath::open_patiently;
 use crate::error::{Context, Error, Result};
 use crate::mounts::{self, Mounts};
 use crate::name::show;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, open, openat2, readlinkat, statat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, open, readlinkat, statat};
 use rustix::io::Errno;
 use serde::Deserialize;
 use std::ffi::CStr;
@@ -135,7 +136,7 @@ pub fn mounts(End { root, apart, .. }: &End, start: &OwnedFd) -> Result<Mounts> 
     let mut closed = Vec::new();
     for path in apart {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
-        match openat2(&root, path, flags, Mode::empty(), in_root()) {
+        match open_patiently(&root, path.as_bytes(), flags, in_root()) {
             Ok(place) => closed.extend(mounts::mounted_on(&place)?),
             Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::XDEV) => {}
             Err(errno) => return Err(errno).doing(|| format!("Cannot open {}", show(path.as_bytes()))),
@@ -161,7 +162,7 @@ fn open_root(path: &str) -> Result<OwnedFd> {
 fn open_in(root: &OwnedFd, path: &[u8]) -> rustix::io::Result<OwnedFd> {
     let path = if path.is_empty() { b"/" } else { path };
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    openat2(root, path, flags, Mode::empty(), in_root())
+    open_patiently(root, path, flags, in_root())
 }
 
 fn in_root() -> ResolveFlags {
