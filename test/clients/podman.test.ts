@@ -3,19 +3,13 @@
 import assert from "node:assert/strict";
 import { after } from "node:test";
 import { basename } from "node:path";
+import { PODMAN_SETTINGS } from "../support/podman-settings.ts";
 import { eventually } from "../support/runtime.ts";
 import { rootfsTar, testsIn, TSRUN, World } from "../support/world.ts";
 
 const IMAGE = "localhost/box";
 
-/** The settings that a host without cgroup controllers and CAP_SYS_RESOURCE needs, whatever the runtime. */
-const SETTINGS = `
-[containers]
-pids_limit = 0
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
+const SETTINGS = `${PODMAN_SETTINGS}
 runtime_supports_json = ["runc", "crun", "${basename(TSRUN)}"]
 [engine.runtimes]
 ${basename(TSRUN)} = ["${TSRUN}"]

@@ -16,6 +16,7 @@ import {
   type Blobs,
 } from "../../scripts/fixtures.ts";
 import { BASE, filesLayer, layoutFiles } from "../image/images.ts";
+import { PODMAN_SETTINGS } from "../support/podman-settings.ts";
 import { eventually } from "../support/runtime.ts";
 import { testsIn, TSRUN, World } from "../support/world.ts";
 
@@ -26,16 +27,6 @@ const REGISTRY = "localhost:5000";
 
 /** What a container of the image says. */
 const SAYS = "made by tsrun's tests\n";
-
-/** The settings that a host without cgroup controllers and CAP_SYS_RESOURCE needs, whatever the runtime. */
-const PODMAN = `
-[containers]
-pids_limit = 0
-default_ulimits = ["nofile=1024:1024", "nproc=4096:4096"]
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-`;
 
 const DOCKERD = {
   "default-ulimits": { nofile: { Name: "nofile", Hard: 1024, Soft: 1024 } },
@@ -49,7 +40,7 @@ const LAYERS = Promise.all([BASE, filesLayer({ "made/by": SAYS })]);
 const { test, end } = testsIn(async () => {
   const world = await World.create("registries");
   const policy = '{"default":[{"type":"insecureAcceptAnything"}]}';
-  const settings = world.file("containers.conf", PODMAN);
+  const settings = world.file("containers.conf", PODMAN_SETTINGS);
   world.prints("sh", "-c", `cp ${settings} /etc/containers/; echo '${policy}' > /etc/containers/policy.json`);
   const storage = `storage: {filesystem: {rootdirectory: "${join(world.dir, "registry")}"}}`;
   const conf = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\n${storage}\nhttp: {addr: "127.0.0.1:5000"}\n`;

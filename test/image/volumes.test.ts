@@ -122,10 +122,11 @@ test("a volume is not removed as long as a container uses it", [], async (box) =
 
 test("volumes that no container uses are pruned when somebody says so", [], async (box) => {
   const store = new Store(box);
+  // Times are whole seconds: none ends before the volumes are listed.
+  await eventually(() => Date.now() % 1000 < 300, "the beginning of a second");
   store.prints("volume", "create", "one");
   store.prints("volume", "create", "two", "--label", "a=b");
-  // Another second may have begun meanwhile.
-  assert.match(store.prints("volume", "ls"), /^VOLUME NAME +CREATED +CONTAINERS\none +(just now|1 second ago) +0\ntwo/);
+  assert.match(store.prints("volume", "ls"), /^VOLUME NAME +CREATED +CONTAINERS\none +just now +0\ntwo/);
   assert.equal(store.tsrun(["volume", "prune", "-a"], { input: "n\n" }).status, 1);
   assert.equal(store.tsrun(["volume", "prune", "-a"], { input: "" }).status, 1);
   assert.match(
