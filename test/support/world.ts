@@ -7,7 +7,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test as nodeTest } from "node:test";
 import { removeEmptyCgroups } from "./leftovers.ts";
@@ -22,8 +22,6 @@ export class World {
   readonly dir: string;
   readonly #shell: ChildProcess;
   readonly #pid: number;
-  /** podman's locks lie in /dev/shm, which worlds share with the host. */
-  readonly #hadLocks = existsSync(PODMAN_LOCKS);
 
   private constructor(dir: string, shell: ChildProcess, pid: number) {
     this.dir = dir;
@@ -111,7 +109,6 @@ export class World {
     await ended;
     await eventually(() => !existsSync(`/proc/${this.#pid}`), "the end of a world");
     removeEmptyCgroups(CLIENTS_CGROUPS);
-    if (!this.#hadLocks) rmSync(PODMAN_LOCKS, { force: true });
   }
 
   #environment(): string[] {
@@ -153,8 +150,6 @@ export function rootfsTar(world: World): string {
 }
 
 export { TSRUN };
-
-const PODMAN_LOCKS = "/dev/shm/libpod_lock";
 
 /** podman's, docker's, buildah's and ctr's. */
 const CLIENTS_CGROUPS = /^\/(libpod_parent|docker|default|buildah-buildah\d+)(\/|$)/;
