@@ -13,6 +13,8 @@ interface Scenario {
   readonly ends: number | string;
   /** What is among the words printed. */
   readonly says?: string;
+  /** What only such a command touches is kept apart: those of orchestrators have a bundle. */
+  readonly ofImage?: boolean;
 }
 
 const INIT = 4243;
@@ -137,6 +139,51 @@ function longOnes(config: string, filter: Record<string, Uint8Array>): Scenario[
   ];
 }
 
+const LAYERS = [1, 2, 3].map((digit) => `${digit}`.repeat(64));
+const CONFIG = "c".repeat(64);
+const DIFF_IDS = LAYERS.map((hex) => `sha256:${hex}`);
+const RECORD = {
+  version: 1,
+  name: "docker.io/library/box:latest",
+  id: `sha256:${CONFIG}`,
+  manifest: `sha256:${"d".repeat(64)}`,
+  layers: DIFF_IDS,
+  lower: LAYERS.map((hex) => `layers/${hex}/fs`),
+  size: 100_000_000,
+  created: "2023-11-14T22:13:20Z",
+  loaded: "2023-11-14T22:13:20Z",
+};
+const IMAGE = {
+  architecture: "amd64",
+  os: "linux",
+  config: { Env: ["PATH=/usr/bin:/bin", "LANG=C.UTF-8"], Cmd: ["/bin/true"], WorkingDir: "/" },
+  rootfs: { type: "layers", diff_ids: DIFF_IDS },
+};
+
+/** The machine, and an image in its store. */
+function withImage(): Setting {
+  const place = "/var/lib/tsrun";
+  const files = {
+    ...machine(BARE),
+    "/proc/self/gid_map": "         0          0 4294967295\n",
+    "/proc/self/setgroups": "allow\n",
+    "/proc/swaps": "",
+    "/etc/resolv.conf": "nameserver 192.0.2.1\n",
+    [`${place}/containers/`]: "",
+    [`${place}/refs/docker.io%library%box:latest.json`]: JSON.stringify(RECORD),
+    [`${place}/blobs/sha256/${CONFIG}`]: JSON.stringify(IMAGE),
+    ...filesBelow(
+      place,
+      RECORD.lower.map((path) => `${path}/`),
+      "",
+    ),
+    ...filesBelow("/mount", [...ROOT_FILES, ...ROOT_FOLDERS], "root:x:0:0:root:/root:/bin/sh\n"),
+    ...filesBelow("/mount", ["sys/fs/cgroup/", "sys/firmware/", "bin/true"], ""),
+    ...filesBelow("/sys/fs/cgroup/box", ["cgroup.events"], "populated 0\nfrozen 0\n"),
+  };
+  return { clone: INIT, messages: [], files };
+}
+
 /** The earlier a scenario, the closer together lies what it touches. */
 const SCENARIOS: readonly Scenario[] = [
   ...shortOnes(BARE),
@@ -146,23 +193,24 @@ const SCENARIOS: readonly Scenario[] = [
   { args: "list", setting: withContainer(BARE, "S"), ends: 0, says: "running" },
   ...longOnes(BARE, {}),
   ...longOnes(DOCKER_LIKE, { "/run/tsrun/box/seccomp.bpf": COMPILED }),
+  ...bothSides("run --image box box", withImage(), ["ready "]).map((each) => ({ ...each, ofImage: true })),
 ];
 
 let meet: ((native: Sys) => void) | undefined;
 let current: { readonly scenario: Scenario; readonly world: World } | undefined;
 
-/** Sets the stage for a scenario; false where there is none of that number. Called by the host. */
-export function prepare(native: Sys, index: number): boolean {
+/** Sets the stage for a scenario: 0 where there is none of that number, 1 for a usual one, 2 for one of an image. Called by the host. */
+export function prepare(native: Sys, index: number): number {
   const scenario = SCENARIOS[index];
   if (scenario === undefined) {
     meet = STRANGERS[index - SCENARIOS.length];
-    return meet !== undefined;
+    return meet === undefined ? 0 : 1;
   }
   const world = new World(native, scenario.setting);
   const [, profile] = native.cutJson(DOCKER_LIKE, ["linux", "seccomp"]) ?? [];
   store(world.sys, "/run/tsrun", { profile: profile ?? "", machine: "x86_64" }, { flags: 4, program: FILTER });
   current = { scenario, world };
-  return true;
+  return scenario.ofImage === true ? 2 : 1;
 }
 
 /** Goes through it. Throws where it does not end as it should. */

@@ -20,7 +20,7 @@ import { absolutePath, isSet, option, print, type Context, type Parsed } from ".
 import { Usage } from "./errors.ts";
 import { IMAGE_FLAGS } from "./image-flags.ts";
 import { parseArguments } from "./parse.ts";
-import { checkTerminal } from "./prepare.ts";
+import { checkTerminal, isLasting } from "./prepare.ts";
 import { preservedFds } from "./secure.ts";
 import { COMMANDS } from "./table.ts";
 
@@ -62,7 +62,7 @@ function circumstancesOf(context: Context, { operands }: Parsed, notes: string[]
     throw new Usage(`cannot explain ${JSON.stringify(name ?? "")}: only create and run`);
   }
   const parsed = parseCommand(name, args);
-  const origin = originOf(context, parsed);
+  const origin = originOf(context, parsed, isLasting(name, parsed));
   const { spec, image } = origin;
   const detach = name === "create" || isSet(parsed, "detach");
   checkTerminal(spec, parsed, detach);
@@ -106,10 +106,10 @@ interface Origin extends Pick<Circumstances, "id" | "spec" | "image"> {
 }
 
 /** A bundle, or an image of the store; nothing is made of it. */
-function originOf(context: Context, parsed: Parsed): Origin {
+function originOf(context: Context, parsed: Parsed, lasting: boolean): Origin {
   const { sys } = context;
   const name = option(parsed, "image");
-  if (name !== undefined) return imageOrigin(context, parsed, name);
+  if (name !== undefined) return imageOrigin(context, parsed, name, lasting);
   const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
   const file = option(parsed, "config");
   const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);
@@ -117,11 +117,12 @@ function originOf(context: Context, parsed: Parsed): Origin {
   return { id: parsed.operands[0] ?? "", spec: parseSpec(config, bundle), image: undefined, path };
 }
 
-function imageOrigin(context: Context, parsed: Parsed, name: string): Origin {
+function imageOrigin(context: Context, parsed: Parsed, name: string, lasting: boolean): Origin {
   if (parseOutside(name) !== undefined) {
     throw new Failure(`cannot explain an image that has to be loaded first: tsrun image load ${name}`);
   }
-  const { id, config, bundle, overlay, owned } = context.sys.load("image-prepare").prepareImage(context, parsed);
+  const prepared = context.sys.load("image-prepare").prepareImage(context, parsed, lasting);
+  const { id, config, bundle, overlay, owned } = prepared;
   const spec = parseSpec(config, bundle);
   const emptyInput = !isSet(parsed, "interactive") && !isSet(parsed, "tty");
   return {

@@ -25,7 +25,7 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
     throw new Failure("--cgroup-manager disabled is not supported yet: leave it out, and the container gets a cgroup");
   }
   sys.phase("read config.json");
-  const origin = originOf(context, parsed);
+  const origin = originOf(context, parsed, isLasting(start === "fifo" ? "create" : "run", parsed));
   const { config, id, owned } = origin;
   const network = beginNetwork(sys, config);
   sys.phase("probe the host");
@@ -58,9 +58,15 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
 type Origin = Pick<PreparedImage, "id" | "config" | "bundle" | "make"> &
   Partial<Pick<PreparedImage, "overlay" | "owned">>;
 
-function originOf(context: Context, parsed: Parsed): Origin {
+/** Whether the container is there when its process has ended. */
+export function isLasting(command: "create" | "run", parsed: Parsed): boolean {
+  if (command === "create") return true;
+  return isSet(parsed, "detach") ? !isSet(parsed, "rm") : isSet(parsed, "keep");
+}
+
+function originOf(context: Context, parsed: Parsed, lasting: boolean): Origin {
   const { sys } = context;
-  if (option(parsed, "image") !== undefined) return sys.load("image-prepare").prepareImage(context, parsed);
+  if (option(parsed, "image") !== undefined) return sys.load("image-prepare").prepareImage(context, parsed, lasting);
   if (sys.geteuid() !== 0) {
     const rootless = sys.load("rootless");
     rootless.becomeCapable(sys);

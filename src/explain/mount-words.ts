@@ -173,6 +173,10 @@ export function describeRoot({ path, readonly, overlay }: Root): string[] {
       "a file is that of the topmost layer that has it; one that is deleted is hidden by a whiteout in a layer above",
     );
     lines.push(`what the container writes goes to ${overlay.upper}, beside ${overlay.work}, where overlayfs works`);
+    if (overlay.isVolatile)
+      lines.push(
+        "volatile: nothing of that is synced to the disk, since it is deleted when the process ends; else its whole file system would be then",
+      );
     if (overlay.idmap !== undefined)
       lines.push(
         ...describeIdmap({ maps: overlay.idmap, recursive: false }),

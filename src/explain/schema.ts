@@ -123,7 +123,7 @@ export const WITH: { readonly [V in Verb | Act]: Schema } = {
   mountRoot: objectOf({
     path: TEXT,
     readonly: BOOLEAN,
-    "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT, "idmap?": MAPS }),
+    "overlay?": objectOf({ lower: TEXTS, upper: TEXT, work: TEXT, "idmap?": MAPS, isVolatile: BOOLEAN }),
   }),
   mount: objectOf({ mount: MOUNT, "source?": TEXT, "cutOff?": PROPAGATION, "propagation?": PROPAGATION }),
   sealMount: TEXT,

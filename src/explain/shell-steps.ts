@@ -99,7 +99,8 @@ function mountRoot({ overlay }: Root): Lines {
   if (overlay === undefined) return ['mount --rbind "$rootfs" "$rootfs"'];
   const placeOf = (layer: string): string => `${dirname(overlay.upper)}/lower/${basename(dirname(layer))}`;
   const mounted = overlay.lower.map((layer) => (isIndex(layer) ? placeOf(layer) : layer));
-  const options = `lowerdir=${mounted.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}`;
+  const synced = overlay.isVolatile ? ",volatile" : "";
+  const options = `lowerdir=${mounted.join(":")},upperdir=${overlay.upper},workdir=${overlay.work}${synced}`;
   const mapped =
     overlay.idmap === undefined
       ? []

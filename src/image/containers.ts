@@ -114,7 +114,8 @@ export function originOf(sys: Sys, owned: string | undefined): Origin | undefine
   if (owned === undefined || use === undefined) return undefined;
   const store = dirname(dirname(owned));
   const lower = use.lower.map((path) => `${store}/${path}`);
-  return { store, use, overlay: { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap: use.idmap } };
+  const overlay = { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap: use.idmap, isVolatile: false };
+  return { store, use, overlay };
 }
 
 export interface Origin {

@@ -47,8 +47,11 @@ export interface PreparedImage {
 /** A profile of docker's has 20 KB. */
 const PROFILE_LIMIT = 1 << 20;
 
-/** Finds or loads the image and makes the config.json. Throws a Failure or a SpecError; no container has been made then. */
-export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
+/**
+ * Finds or loads the image and makes the config.json. `isLasting`: the container outlives its process. Throws a Failure or a
+ * SpecError; no container has been made then.
+ */
+export function prepareImage(context: Context, parsed: Parsed, isLasting: boolean): PreparedImage {
   const { sys, globals, log } = context;
   const other = ["bundle", "config"].find((flag) => parsed.flags.has(flag));
   if (other !== undefined) throw new Failure(`--${other} and --image exclude each other`);
@@ -67,7 +70,7 @@ export function prepareImage(context: Context, parsed: Parsed): PreparedImage {
   const user = userFor(sys, lower, process.user, options);
   const chosen = options.userns && chooseMaps(store, options.userns, sizeOf(sys, lower, user));
   const idmap = chosen?.maps;
-  const overlay: Overlay = { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap };
+  const overlay: Overlay = { lower, upper: `${owned}/upper`, work: `${owned}/work`, idmap, isVolatile: !isLasting };
   const hostname = hostnameOf(sys, options, id);
   const etc = nameFiles(sys, options, hostname);
   const files = { store: store.path, volumes: `${owned}/volumes`, init: `${owned}/init` };

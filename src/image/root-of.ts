@@ -14,7 +14,7 @@ import type { Fd, Sys } from "../sys/sys.ts";
 import { specOf } from "../container/start.ts";
 import { isAlive, type Held } from "../container/state.ts";
 import { hostIdOf, mapIds, MapsInUse } from "../mechanisms/idmap.ts";
-import { enterPrivateMounts, mountMappedOverlay, mountOverlay } from "../mechanisms/overlay.ts";
+import { enterPrivateMounts, mountMappedOverlay, mountOverlay, trustVolatile } from "../mechanisms/overlay.ts";
 import type { IdMapping, Mount, MountIdmap, Overlay, Spec } from "../spec/spec.ts";
 import { originOf } from "./containers.ts";
 import type { TransferOrder } from "./orders.ts";
@@ -54,6 +54,7 @@ function mountStopped(sys: Sys, held: Held): Fd {
 }
 
 function mountLayers(sys: Sys, overlay: Overlay, spec: Spec, maps: MapsInUse): Fd {
+  trustVolatile(sys, overlay);
   if (overlay.idmap === undefined) return mountOverlay(sys, overlay);
   return mountMappedOverlay(sys, overlay, maps.of({ maps: overlay.idmap }, spec));
 }

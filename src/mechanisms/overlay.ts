@@ -73,7 +73,7 @@ interface Manner {
 /** A detached overlay, read-only where there is no upper directory. Throws a SysError. */
 export function mountOverlay(
   sys: Sys,
-  { lower, upper, work }: Pick<Overlay, "lower"> & Partial<Overlay>,
+  { lower, upper, work, isVolatile }: Pick<Overlay, "lower"> & Partial<Overlay>,
   { attributes = 0, namespace }: Manner = {},
 ): Fd {
   using context = sys.fsopen("overlay");
@@ -88,11 +88,21 @@ export function mountOverlay(
     });
     if (upper !== undefined) sys.fsconfigString(context, "upperdir", upper);
     if (work !== undefined) sys.fsconfigString(context, "workdir", work);
+    // Else the file system of the upper directory, with all that anybody has written to it, is synced when the container ends.
+    if (isVolatile === true) sys.fsconfigFlag(context, "volatile");
     sys.fsconfigCreate(context);
     return sys.fsmount(context, attributes);
   } finally {
     for (const layer of mounted) layer[Symbol.dispose]();
   }
+}
+
+/**
+ * Takes away the mark by which overlayfs refuses a second mount of what was written without syncs: since then no power cut can have
+ * been, or the container would be none any more. Throws a SysError.
+ */
+export function trustVolatile(sys: Sys, { work }: Overlay): void {
+  sys.removeTree(null, `${work}/work/incompat`);
 }
 
 /**

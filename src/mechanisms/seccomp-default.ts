@@ -32,7 +32,7 @@ interface RawArg {
   readonly op: string;
 }
 
-const ALWAYS = [
+const ALWAYS = wordsOf([
   // Reading, writing and placing data in files.
   "read write readv writev pread64 pwrite64 preadv pwritev preadv2 pwritev2 lseek _llseek sendfile sendfile64\
  copy_file_range splice tee vmsplice readahead fadvise64 fadvise64_64 fallocate truncate truncate64 ftruncate\
@@ -95,7 +95,7 @@ const ALWAYS = [
   // Asking the system, and giving up more rights.
   "uname sysinfo getrandom statmount listmount riscv_hwprobe seccomp landlock_create_ruleset landlock_add_rule\
  landlock_restrict_self",
-];
+]);
 
 const BY_MACHINE = {
   x86_64: { arches: ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"], names: "arch_prctl modify_ldt" },
@@ -140,33 +140,41 @@ const NAMESPACES = 0x7e020000;
 
 const ENOSYS = 38;
 
-/**
- * Takes the capabilities of the bounding set, by which some calls are allowed, and the machine.
- * Returns the profile as linux.seccomp of config.json.
- */
-export function defaultSeccomp(bounding: readonly string[], arch: "x86_64" | "aarch64"): RawSeccomp {
-  const { arches, names } = BY_MACHINE[arch];
-  const granted = bounding.map((capability) => BY_CAPABILITY[capability] ?? "");
-  const allowed = [...ALWAYS, names, ...granted].flatMap((list) => list.split(" ")).filter((name) => name !== "");
-  return {
-    defaultAction: "SCMP_ACT_ERRNO",
-    defaultErrnoRet: 1,
-    architectures: arches,
-    syscalls: [
-      { names: [...new Set(allowed)], action: "SCMP_ACT_ALLOW" },
-      ...PERSONALITIES.map((value) => allowIf("personality", { index: 0, value, op: "SCMP_CMP_EQ" })),
-      allowIf("socket", { index: 0, value: 12, op: "SCMP_CMP_LT" }),
-      ...FAMILIES.map((value) => allowIf("socket", { index: 0, value, op: "SCMP_CMP_EQ" })),
-      ...(bounding.includes("CAP_SYS_ADMIN") ? [] : WITHOUT_NAMESPACES),
-    ],
-  };
-}
+/** What does not depend on anything; made once, when the program is built. */
+const BY_ARGUMENT: readonly RawSyscall[] = [
+  ...PERSONALITIES.map((value) => allowIf("personality", { index: 0, value, op: "SCMP_CMP_EQ" })),
+  allowIf("socket", { index: 0, value: 12, op: "SCMP_CMP_LT" }),
+  ...FAMILIES.map((value) => allowIf("socket", { index: 0, value, op: "SCMP_CMP_EQ" })),
+];
 
 /** clone3 has its flags in memory, where no filter sees them; with ENOSYS a libc falls back to clone. */
 const WITHOUT_NAMESPACES: readonly RawSyscall[] = [
   allowIf("clone", { index: 0, value: NAMESPACES, valueTwo: 0, op: "SCMP_CMP_MASKED_EQ" }),
   { names: ["clone3"], action: "SCMP_ACT_ERRNO", errnoRet: ENOSYS },
 ];
+
+/**
+ * Takes the capabilities of the bounding set, by which some calls are allowed, and the machine.
+ * Returns the profile as linux.seccomp of config.json.
+ */
+export function defaultSeccomp(bounding: readonly string[], arch: "x86_64" | "aarch64"): RawSeccomp {
+  const { arches, names } = BY_MACHINE[arch];
+  const granted = wordsOf([names, ...bounding.flatMap((capability) => BY_CAPABILITY[capability] ?? [])]);
+  return {
+    defaultAction: "SCMP_ACT_ERRNO",
+    defaultErrnoRet: 1,
+    architectures: arches,
+    syscalls: [
+      { names: [...ALWAYS, ...new Set(granted)], action: "SCMP_ACT_ALLOW" },
+      ...BY_ARGUMENT,
+      ...(bounding.includes("CAP_SYS_ADMIN") ? [] : WITHOUT_NAMESPACES),
+    ],
+  };
+}
+
+function wordsOf(lists: readonly string[]): string[] {
+  return lists.flatMap((list) => list.split(" "));
+}
 
 function allowIf(name: string, arg: RawArg): RawSyscall {
   return { names: [name], action: "SCMP_ACT_ALLOW", args: [arg] };

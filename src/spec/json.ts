@@ -24,13 +24,22 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The JSON of a value with bigints in it, which the engine's own writer refuses: every digit of them is written. */
+/** The JSON of a value that may have bigints in it: every digit of them is written. */
 export function writeJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    // The engine's own writer, ten times as fast, refuses bigints.
+    return writeExactJson(value);
+  }
+}
+
+function writeExactJson(value: unknown): string {
   if (typeof value === "bigint") return String(value);
-  if (Array.isArray(value)) return `[${value.map(writeJson).join(",")}]`;
+  if (Array.isArray(value)) return `[${value.map(writeExactJson).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const members = Object.entries(value).filter(([, member]) => member !== undefined);
-  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${writeJson(member)}`).join(",")}}`;
+  return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${writeExactJson(member)}`).join(",")}}`;
 }
 
 /** Parses `text` so that integers beyond 2^53 become bigint, however they are written: 2^64-1, 1e19, 1.5e20. */

@@ -69,6 +69,8 @@ export interface Overlay {
   readonly work: string;
   /** What the ids on the disk are to the host, where the layers are mounted idmapped; undefined where they are what they are. */
   readonly idmap: IdMaps | undefined;
+  /** What is written goes with the container, before anybody could want it back after a power cut. */
+  readonly isVolatile: boolean;
 }
 
 export interface Root {

@@ -13,6 +13,7 @@ import {
 import { join } from "node:path";
 import { layerOf } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
+import { eventually } from "../support/runtime.ts";
 import { containerOf, stop } from "./containers.ts";
 import { Store } from "./images.ts";
 
@@ -39,6 +40,33 @@ test("a container that has done nothing has changed nothing", [], async (box) =>
   store.tsrun(["create", "--image", "it", "-v", `${box.file("h")}:/etc/deep/h`, id], { output: box.path("out") });
   assert.equal(store.prints("diff", id), "");
   box.ok("delete", "--force", id);
+});
+
+test("what goes with its process is not synced when that ends, and of what stays nothing is lost", [], async (box) => {
+  const store = new Store(box);
+  await store.load({ Cmd: ["grep", " / overlay ", "/proc/mounts"] });
+  const mounted = (...args: string[]): string => {
+    const output = box.path("out");
+    assert.equal(store.tsrun(args, { output }).status, 0);
+    return readFileSync(`${output}.out`, "utf8");
+  };
+  assert.match(mounted("run", "--image", "it"), /\bvolatile\b/);
+  const id = box.id();
+  assert.doesNotMatch(mounted("run", "--image", "it", "--keep", id), /\bvolatile\b/);
+  box.ok("delete", id);
+});
+
+test("what a run had written is there when its tsrun was killed", [], async (box) => {
+  const store = new Store(box);
+  await store.load();
+  const id = box.id();
+  const running = store.begin(["run", "--image", "it", id, "--", "sh", "-c", "echo w > /written; exec sleep 100"]);
+  await eventually(() => box.tsrun(["exec", id, "test", "-s", "/written"]).status === 0, "the file");
+  running.child.kill("SIGKILL");
+  await stop(box, id);
+  for (const _ of ["once", "and again"]) store.prints("cp", `${id}:/written`, box.path("to"));
+  assert.equal(readFileSync(box.path("to"), "utf8"), "w\n");
+  box.ok("delete", id);
 });
 
 for (const running of [true, false]) {

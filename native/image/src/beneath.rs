@@ -3,6 +3,7 @@
 use rustix::fs::{FileType, Mode, OFlags, RawDir, ResolveFlags, openat2};
 use rustix::io::{Errno, Result};
 use rustix::path::Arg;
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, OwnedFd};
 
 /// What a directory has under a name.
@@ -47,8 +48,9 @@ pub fn resolve() -> ResolveFlags {
 
 /// Everything in a directory, from the descriptor's position on.
 pub fn list(dir: impl AsFd) -> Result<Vec<Item>> {
-    let mut buffer = Vec::with_capacity(64 * 1024);
-    let mut reader = RawDir::new(dir, buffer.spare_capacity_mut());
+    // On the stack: the allocator would have the kernel map and clear it for each directory.
+    let mut buffer = [MaybeUninit::uninit(); 16 * 1024];
+    let mut reader = RawDir::new(dir, &mut buffer);
     let mut items = Vec::new();
     while let Some(entry) = reader.next() {
         let entry = entry?;

@@ -9,7 +9,7 @@ use crate::erofs::mount::open_files;
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::{self, Contents};
 use crate::inspect::{attributes, is_opaque};
-use crate::name::{show, split, steps};
+use crate::name::{join, show, split, steps};
 use crate::stage::{self, Stage};
 use crate::unpack::layer::Path;
 use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
@@ -29,39 +29,57 @@ pub struct Answer {
 
 /// Makes the extra layer `dest` for `layers`, lowest first, if there is need of one.
 pub fn run(layers: &[String], dest: &str, staging: Option<&str>) -> Result<Answer> {
-    let layers = layers.iter().map(|path| Layer::open(path)).collect::<Result<Vec<_>>>()?;
-    let mut mended = BTreeMap::new();
+    let layers = layers.iter().rev().map(|path| Layer::open(path)).collect::<Result<Vec<_>>>()?;
+    let mut root = Implied::default();
     for path in layers.iter().flat_map(|layer| &layer.implied) {
-        if let Some(Look { shown, wanted }) = look(&layers, path)?
-            && shown != wanted
-        {
-            mended.insert(path.clone(), wanted);
-        }
+        root.add(path);
     }
+    let mut mended = BTreeMap::new();
+    mend(b"", &root, &layers.iter().collect::<Vec<_>>(), &mut mended)?;
     let needed = !mended.is_empty();
     if needed {
-        add_parents(&layers, &mut mended)?;
         make(&mended, dest, staging)?;
     }
     Ok(Answer { needed })
 }
 
-/// The extra layer's own directories hide those below in their turn, so they need the right attributes too.
-fn add_parents(layers: &[Layer], mended: &mut BTreeMap<Vec<u8>, Attributes>) -> Result<()> {
-    let mut parents = BTreeSet::new();
-    for path in mended.keys() {
-        let mut at = path.as_slice();
-        while let Some((parent, _)) = split(at) {
-            parents.insert(parent.to_vec());
-            at = parent;
+/// The directories without an entry of their own in some layer, and those above them.
+#[derive(Default)]
+struct Implied<'a>(BTreeMap<&'a [u8], Implied<'a>>);
+
+impl<'a> Implied<'a> {
+    fn add(&mut self, path: &'a [u8]) {
+        let mut at = self;
+        for step in steps(path) {
+            at = at.0.entry(step).or_default();
         }
     }
-    for path in parents {
-        if let Some(look) = look(layers, &path)? {
-            mended.insert(path, look.wanted);
-        }
+}
+
+/// Finds what is to be mended at `path` and below. `layers`, highest first, are those whose directory shows through above it.
+/// Says whether there is anything.
+fn mend(path: &[u8], implied: &Implied, layers: &[&Layer], mended: &mut BTreeMap<Vec<u8>, Attributes>) -> Result<bool> {
+    // What one layer alone has is shown as that has it, with all below.
+    if layers.len() < 2 {
+        return Ok(false);
     }
-    Ok(())
+    let seen = see(layers, path)?;
+    let [highest, _, ..] = seen.directories.as_slice() else { return Ok(false) };
+    let shown = attributes(highest.1.as_fd())?;
+    // Where no layer says what it looks like, it stays as it was made.
+    let says = seen.directories.iter().find(|(layer, _)| !layer.implied.contains(path));
+    let wanted = says.map_or_else(|| Ok(shown.clone()), |(_, dir)| attributes(dir.as_fd()))?;
+    let through: Vec<_> = seen.directories.iter().take(seen.through).map(|&(layer, _)| layer).collect();
+    drop(seen);
+    let mut needed = shown != wanted;
+    for (step, below) in &implied.0 {
+        needed |= mend(&join(path, step), below, &through, mended)?;
+    }
+    // The extra layer's own directories hide those below in their turn, so parents need the right attributes too.
+    if needed {
+        mended.insert(path.to_vec(), wanted);
+    }
+    Ok(needed)
 }
 
 fn make(directories: &BTreeMap<Vec<u8>, Attributes>, dest: &str, staging: Option<&str>) -> Result<()> {
@@ -115,56 +133,30 @@ impl Layer {
     }
 }
 
-/// A directory as the overlay shows it, and as it should be.
-struct Look {
-    shown: Attributes,
-    wanted: Attributes,
+/// What an overlay has at a path.
+struct Seen<'a> {
+    /// The directories that it joins, highest first; none where it shows something else: the extra layer must not bring it back.
+    directories: Vec<(&'a Layer, OwnedFd)>,
+    /// How many of them show through in it: as far down as the first that is opaque.
+    through: usize,
 }
 
-/// Nothing when the overlay shows no directory at `path`: the extra layer must not bring it back.
-fn look(layers: &[Layer], path: &[u8]) -> Result<Option<Look>> {
-    let mut shown = None;
-    for layer in layers.iter().rev() {
-        let (seen, covered) = see(layer, path)?;
-        match seen {
-            Seen::Hidden => break,
-            Seen::Nothing => {}
-            Seen::Directory(dir) => {
-                let here = attributes(dir.as_fd())?;
-                let shown = shown.get_or_insert_with(|| here.clone()).clone();
-                if !layer.implied.contains(path) {
-                    return Ok(Some(Look { shown, wanted: here }));
-                }
-            }
-        }
-        if covered {
-            break;
-        }
-    }
-    // No layer says what it looks like, or none that is not hidden: it stays as it was made.
-    Ok(shown.map(|shown| Look { wanted: shown.clone(), shown }))
-}
-
-/// What one layer has at a path.
-enum Seen {
-    Nothing,
-    /// A whiteout, or something else that lower directories do not shine through.
-    Hidden,
-    Directory(OwnedFd),
-}
-
-/// Looks into one layer; says too whether a directory on the way there is opaque.
-fn see(layer: &Layer, path: &[u8]) -> Result<(Seen, bool)> {
-    let mut dir = open_dir(&layer.fs, b"").doing(|| "Cannot open a layer")?;
+fn see<'a>(layers: &[&'a Layer], path: &[u8]) -> Result<Seen<'a>> {
+    let mut seen = Seen { directories: Vec::new(), through: 0 };
     let mut covered = false;
-    for step in steps(path) {
-        covered |= is_opaque(&dir)?;
-        dir = match open_dir(&dir, step) {
+    for &layer in layers {
+        let dir = match open_dir(&layer.fs, path) {
             Ok(dir) => dir,
-            Err(Errno::NOENT) => return Ok((Seen::Nothing, covered)),
-            Err(Errno::NOTDIR | Errno::LOOP) => return Ok((Seen::Hidden, covered)),
+            Err(Errno::NOENT) => continue,
+            // A whiteout, or something else that lower directories do not shine through.
+            Err(Errno::NOTDIR | Errno::LOOP) => break,
             Err(errno) => return Err(errno).doing(|| format!("Cannot open {}", show(path))),
         };
+        if !covered {
+            seen.through += 1;
+            covered = is_opaque(&dir)?;
+        }
+        seen.directories.push((layer, dir));
     }
-    Ok((Seen::Directory(dir), covered))
+    Ok(seen)
 }

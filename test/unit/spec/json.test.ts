@@ -1,4 +1,4 @@
-import { parseAcceptedJson, parseExactJson, parseJson } from "../../../src/spec/json.ts";
+import { parseAcceptedJson, parseExactJson, parseJson, writeJson } from "../../../src/spec/json.ts";
 import { deepEqual, equal, ok, test, throws } from "../../support/unit.ts";
 
 const MALFORMED: readonly (readonly [text: string, message: string])[] = [
@@ -96,4 +96,13 @@ test("an error is one short line, whatever the text holds", () => {
   }
   ok(message.includes("\\u009b"), message);
   ok(!message.includes("\n"));
+});
+
+test("what is written is read again, with every digit and without what is undefined", () => {
+  const plain = { list: [1, "two", null], none: undefined, text: '"\\\u2028' };
+  equal(writeJson(plain), JSON.stringify(plain));
+  equal(
+    writeJson({ ...plain, most: 2n ** 64n - 1n }),
+    `${JSON.stringify(plain).slice(0, -1)},"most":18446744073709551615}`,
+  );
 });

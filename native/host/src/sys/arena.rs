@@ -6,11 +6,15 @@
 //! Everything else is in `GROWTH`: blocks come from size classes with a free list each, else from the end of what was used
 //! so far. There is one thread, so there is no lock, and a fork of the process has a working copy.
 
-use super::classes::{CLASSES, class_of, size_of_class};
+use super::{
+    classes::{CLASSES, class_of, size_of_class},
+    layout::Reach,
+};
 use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
 use std::{
     cell::UnsafeCell,
     ffi::{c_int, c_void},
+    ops::Range,
     ptr::{self, NonNull},
     slice,
 };
@@ -51,9 +55,7 @@ pub type Place = fn(bytes: usize) -> Option<NonNull<u8>>;
 #[repr(C, align(4096))]
 struct Stored {
     roots: Option<Roots>,
-    /// How far those blocks reach that commands write to, and those that they touch at all.
-    written: usize,
-    warm: usize,
+    reach: Reach,
     bytes: Room<STORED>,
 }
 
@@ -82,7 +84,8 @@ unsafe impl<T> Sync for Shared<T> {}
 /// In a section of its own, whose address the build script fixes and whose contents `scripts/build` replaces.
 #[unsafe(link_section = ".arena")]
 static ARENA: Shared<Stored> =
-    Shared(UnsafeCell::new(Stored { roots: None, written: 0, warm: 0, bytes: Room([0; STORED]) }));
+    Shared(UnsafeCell::new(Stored { roots: None, reach: NO_REACH, bytes: Room([0; STORED]) }));
+const NO_REACH: Reach = Reach { written: 0, warm: 0, image_written: 0, image: 0 };
 
 /// Behind all other memory of the program (hot.ld), so that what is small lies together.
 #[unsafe(link_section = ".bss.growth")]
@@ -119,31 +122,46 @@ pub fn room() -> NonNull<u8> {
     NonNull::from(&mut unsafe { arena().as_mut() }.bytes.0).cast()
 }
 
-pub fn set_reach(written: usize, warm: usize) {
+pub fn set_reach(reach: Reach) {
     // SAFETY: as above.
-    let stored = unsafe { arena().as_mut() };
-    (stored.written, stored.warm) = (written, warm);
+    unsafe { arena().as_mut() }.reach = reach;
 }
 
-/// Tells the kernel how the memory will be used, which no command depends on. `much`: a command that writes to most of what any
-/// writes to; one call for all those pages costs less than a fault for each.
-pub fn expect(much: bool) {
+/// What a command will do with the stored half.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// It looks here and there.
+    Little,
+    /// It writes to most of what any command writes to: one call for all those pages costs less than a fault for each.
+    Much,
+    /// And to what only commands with an image touch.
+    Image,
+}
+
+/// Tells the kernel how the memory will be used, which no command depends on.
+pub fn expect(how: Use) {
     // SAFETY: as above.
     let stored = unsafe { arena().as_ref() };
     let blocks = stored.bytes.0.as_ptr().addr() - arena().addr().get();
-    if much {
-        advise(arena().as_ptr().cast(), blocks + stored.written, libc::MADV_POPULATE_WRITE);
+    let page = |reach: u32| (blocks + reach as usize).next_multiple_of(PAGE);
+    let Reach { written, warm, image_written, image } = stored.reach;
+    if how != Use::Little {
+        advise(0..blocks + written as usize, libc::MADV_POPULATE_WRITE);
+    }
+    if how == Use::Image {
+        advise(page(warm)..page(image_written), libc::MADV_POPULATE_WRITE);
     }
     // A part of memory by itself: a fault in front of it maps nothing of it, although the file's pages may hang together.
-    let warm = (blocks + stored.warm).next_multiple_of(PAGE);
-    // SAFETY: within the arena.
-    let cold = unsafe { arena().as_ptr().cast::<u8>().add(warm) };
-    advise(cold.cast(), size_of::<Stored>() - warm, libc::MADV_RANDOM);
+    let cold = page(if how == Use::Image { image } else { warm });
+    advise(cold..size_of::<Stored>(), libc::MADV_RANDOM);
 }
 
-fn advise(start: *mut c_void, size: usize, advice: c_int) {
+/// `part`, which begins at a page, is of the stored half.
+fn advise(part: Range<usize>, advice: c_int) {
+    // SAFETY: within the arena.
+    let start = unsafe { arena().as_ptr().cast::<u8>().add(part.start) };
     // SAFETY: advice changes no contents.
-    unsafe { libc::madvise(start, size, advice) };
+    unsafe { libc::madvise(start.cast(), part.len(), advice) };
 }
 
 /// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual, from

@@ -1,7 +1,7 @@
 //! The engine: a quickjs-ng without parser, its memory in the arena, its modules compiled when the program was built.
 
 use super::{
-    arena::{self, Roots},
+    arena::{self, Roots, Use},
     boot::boot,
     fd,
     modules::Module,
@@ -124,7 +124,12 @@ pub unsafe fn start(modules: &'static [Module], argument_list: *const *const c_c
     trace::begin(&env);
     let entering = protect(&args, &env);
     if arena::roots().is_some() {
-        arena::expect(entering);
+        let has_image = args.iter().any(|arg| arg.as_str().is_some_and(|text| text.starts_with("--image")));
+        arena::expect(match (entering, has_image) {
+            (false, _) => Use::Little,
+            (true, false) => Use::Much,
+            (true, true) => Use::Image,
+        });
     }
     run(modules, args, env).into()
 }

@@ -15,10 +15,22 @@ impl Lot {
     pub const NOWHERE: u32 = u32::MAX;
 }
 
-pub struct Layout {
-    /// How far the blocks reach that commands write to, and those that they touch at all.
+/// How far blocks reach, in the order in which they lie.
+#[derive(Clone, Copy, Default)]
+#[repr(C)]
+pub struct Reach {
+    /// Those that commands write to.
     pub written: u32,
+    /// Those that they touch at all.
     pub warm: u32,
+    /// Those that only commands with an image write to.
+    pub image_written: u32,
+    /// Those that only these touch.
+    pub image: u32,
+}
+
+pub struct Layout {
+    pub reach: Reach,
     pub lots: Vec<Lot>,
 }
 
@@ -26,8 +38,10 @@ impl Layout {
     /// As a file has it: pairs of numbers.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        let Reach { written, warm, image_written, image } = self.reach;
         let lots = self.lots.iter().map(|lot| [lot.offset, lot.bytes]);
-        [[self.written, self.warm]].into_iter().chain(lots).flatten().flat_map(u32::to_le_bytes).collect()
+        let pairs = [[written, warm], [image_written, image]].into_iter().chain(lots);
+        pairs.flatten().flat_map(u32::to_le_bytes).collect()
     }
 
     /// None where it is no layout.
@@ -35,7 +49,8 @@ impl Layout {
     pub fn from_bytes(file: &[u8]) -> Option<Self> {
         let (numbers, _) = file.as_chunks::<4>();
         let mut pairs = numbers.chunks_exact(2).map(|pair| (u32::from_le_bytes(pair[0]), u32::from_le_bytes(pair[1])));
-        let (written, warm) = pairs.next()?;
-        Some(Self { written, warm, lots: pairs.map(|(offset, bytes)| Lot { offset, bytes }).collect() })
+        let ((written, warm), (image_written, image)) = (pairs.next()?, pairs.next()?);
+        let reach = Reach { written, warm, image_written, image };
+        Some(Self { reach, lots: pairs.map(|(offset, bytes)| Lot { offset, bytes }).collect() })
     }
 }

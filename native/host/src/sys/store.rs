@@ -45,7 +45,7 @@ pub fn store(modules: &'static [Module], heap: &str, layout: &str) -> u8 {
         return 70;
     }
     arena::place_by(None);
-    arena::set_reach(layout.written as usize, layout.warm as usize);
+    arena::set_reach(layout.reach);
     if STRANGE.load(Relaxed) || NEXT.load(Relaxed) != layout.lots.len() {
         return fail("the rehearsal was of another program: its blocks are not those of this one");
     }

@@ -136,7 +136,7 @@ fn record_findings(layer: &OwnedFd, listed: &Listed) -> Result<Vec<Finding>> {
     Ok(findings)
 }
 
-/// The files that the head says lie beside `fs`, and the BLAKE3 of each.
+/// The files that the head says lie beside `fs`, and the sum of each.
 pub fn beside(head: &[u8]) -> Result<BTreeMap<String, String>> {
     #[derive(Deserialize)]
     struct Head {

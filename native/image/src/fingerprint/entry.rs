@@ -1,6 +1,6 @@
 //! One file of a layer as the list has it: a line that ends in NUL, which no path has in it.
 //!
-//! `KIND MODE UID GID SECONDS.NANOSECONDS LINKS SIZE CONTENT XATTRS PATH`, where CONTENT is the BLAKE3 of a file, the
+//! `KIND MODE UID GID SECONDS.NANOSECONDS LINKS SIZE CONTENT XATTRS PATH`, where CONTENT is the XXH3 of a file, the
 //! target of a link or the number of a device, and XATTRS is `NAME=VALUE,…` or `-`. Names, values and targets are in
 //! hexadecimal digits: they may hold anything.
 

@@ -7,6 +7,7 @@ pub mod check;
 pub mod entry;
 mod mend;
 pub mod request;
+pub mod sum;
 pub mod walk;
 
 use crate::attributes::Attributes;
@@ -21,7 +22,8 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::os::fd::{BorrowedFd, OwnedFd};
-use walk::{Found, Sum, walk};
+use sum::Sum;
+use walk::{Found, walk};
 
 /// The list's name.
 pub const LIST: &str = "tree";
@@ -94,7 +96,7 @@ impl Contents {
     fn entry(&self, path: &[u8], inode: u64) -> Option<Entry> {
         let Known { kind, sum, attributes, size, links, number: _ } = self.known.get(&inode)?;
         let attributes = attributes.clone();
-        Some(Entry { path: path.to_vec(), kind: *kind, attributes, links: *links, size: *size, content: hex(sum) })
+        Some(Entry { path: path.to_vec(), kind: *kind, attributes, links: *links, size: *size, content: sum.hex() })
     }
 }
 
@@ -120,7 +122,7 @@ pub fn write(layer: &OwnedFd, head: &[u8], contents: &Contents) -> Result<()> {
 fn asked(found: &Found, contents: &Contents) -> Result<Entry> {
     let known = contents.known.get(&found.stat()?.st_ino);
     match (found.kind()?, known) {
-        (Kind::File, Some(known)) => found.entry(known.kind, || Ok(hex(&known.sum))),
+        (Kind::File, Some(known)) => found.entry(known.kind, || Ok(known.sum.hex())),
         (kind, _) => found.entry(kind, || found.hash(kind)),
     }
 }

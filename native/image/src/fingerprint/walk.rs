@@ -1,18 +1,15 @@
 //! A tree as it lies on the disk, file by file, in the order of the list.
 
 use super::entry::{Entry, Kind, hex};
+use super::sum::{Sum, Summing};
 use crate::beneath::{list, open_dir, open_file};
 use crate::error::{Context, Error, Result};
 use crate::inspect::all_attributes_at;
 use crate::name::{DEEPEST, join, show};
-use blake3::Hasher;
 use rustix::fs::{AtFlags, FileType, SeekFrom, Stat, major, minor, readlinkat, seek, statat};
 use rustix::io::{Errno, pread, read};
 use std::cell::OnceCell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-
-/// The BLAKE3 of a file's content: of small files as fast as SHA-256 with the processor's help, of large ones four times.
-pub type Sum = [u8; 32];
 
 /// A file that the walk has come to.
 pub struct Found<'a> {
@@ -112,19 +109,19 @@ impl<'a> Found<'a> {
         let file = open_file(self.dir, self.name).doing(|| format!("Cannot open {}", show(self.path)))?;
         let hash =
             if kind == Kind::Sparse { hash_sparse(file.as_fd(), self.size()?) } else { hash_plain(file.as_fd()) };
-        hash.map(|sum| hex(&sum)).doing(|| format!("Cannot read {}", show(self.path)))
+        hash.map(Sum::hex).doing(|| format!("Cannot read {}", show(self.path)))
     }
 }
 
 /// Of a file to its end.
 fn hash_plain(file: BorrowedFd<'_>) -> rustix::io::Result<Sum> {
-    let mut hasher = Hasher::new();
+    let mut summing = Summing::default();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match read(file, &mut buffer) {
-            Ok(0) => return Ok(hasher.finalize().into()),
+            Ok(0) => return Ok(summing.sum()),
             Ok(count) => {
-                hasher.update(buffer.get(..count).unwrap_or_default());
+                summing.add(buffer.get(..count).unwrap_or_default());
             }
             Err(Errno::INTR) => {}
             Err(errno) => return Err(errno),
@@ -134,7 +131,7 @@ fn hash_plain(file: BorrowedFd<'_>) -> rustix::io::Result<Sum> {
 
 /// Of the blocks that are not all zeros, each with its place: whatever the file system makes of holes.
 pub fn hash_sparse(file: BorrowedFd<'_>, size: u64) -> rustix::io::Result<Sum> {
-    let mut hasher = Hasher::new();
+    let mut summing = Summing::default();
     let mut buffer = [0; 4096];
     let block = buffer.len() as u64;
     let mut at = 0;
@@ -147,10 +144,10 @@ pub fn hash_sparse(file: BorrowedFd<'_>, size: u64) -> rustix::io::Result<Sum> {
         let count = pread(file, &mut buffer, at)?;
         let bytes = buffer.get(..count).unwrap_or_default();
         if bytes.iter().any(|&byte| byte != 0) {
-            hasher.update(&at.to_le_bytes());
-            hasher.update(bytes);
+            summing.add(&at.to_le_bytes());
+            summing.add(bytes);
         }
         at += block;
     }
-    Ok(hasher.finalize().into())
+    Ok(summing.sum())
 }

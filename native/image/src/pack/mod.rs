@@ -15,7 +15,7 @@ pub mod recorder;
 pub mod request;
 
 use crate::error::{Context, Result};
-use crate::fingerprint::entry::hex;
+use crate::fingerprint::sum::Summing;
 use rustix::fs::{Mode, OFlags, openat};
 use std::fs::File;
 use std::io::{self, Write};
@@ -63,10 +63,10 @@ impl Record {
     }
 }
 
-/// A file beside `fs`, hashed while it is written; BLAKE3, as the files of the layer.
+/// A file beside `fs`, summed while it is written, as the files of the layer.
 struct Hashed {
     file: File,
-    hasher: blake3::Hasher,
+    summing: Summing,
 }
 
 impl Hashed {
@@ -74,18 +74,18 @@ impl Hashed {
     fn create(layer: &OwnedFd, name: &str) -> Result<Self> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(layer, name, flags, Mode::from_raw_mode(0o644)).doing(|| format!("Cannot create {name}"))?;
-        Ok(Self { file: File::from(file), hasher: blake3::Hasher::new() })
+        Ok(Self { file: File::from(file), summing: Summing::default() })
     }
 
     fn sum(&self) -> String {
-        hex(self.hasher.finalize().as_bytes())
+        self.summing.sum().hex()
     }
 }
 
 impl Write for Hashed {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let count = self.file.write(bytes)?;
-        self.hasher.update(bytes.get(..count).unwrap_or_default());
+        self.summing.add(bytes.get(..count).unwrap_or_default());
         Ok(count)
     }
 

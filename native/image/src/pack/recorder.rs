@@ -26,7 +26,7 @@ pub struct Recorder<I> {
 
 /// What was recorded.
 pub struct Recorded {
-    /// BLAKE3 of the file.
+    /// Of the file, see `fingerprint::sum`.
     pub sum: String,
     /// Bytes of the archive.
     pub length: u64,

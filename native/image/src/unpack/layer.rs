@@ -53,7 +53,7 @@ pub struct Record {
     pub archive_size: u64,
     /// The form in which the layer is kept.
     pub snapshotter: Snapshotter,
-    /// What lies beside `fs` so that the archive can be made again, with the BLAKE3 of each: see [`crate::pack`].
+    /// What lies beside `fs` so that the archive can be made again, with the sum of each: see [`crate::pack`].
     #[serde(default)]
     pub beside: BTreeMap<String, String>,
 }

@@ -3,11 +3,11 @@
 use crate::error::{Context, Error, Result};
 use crate::fingerprint::Content;
 use crate::fingerprint::entry::Kind;
+use crate::fingerprint::sum::Summing;
 use crate::fingerprint::walk::hash_sparse;
 use crate::limits::Limits;
 use crate::stream::Input;
 use crate::tar::{Entry, Reader, Sparse};
-use blake3::Hasher;
 use rustix::fs::ftruncate;
 use rustix::io::{Errno, pwrite, write};
 use std::os::fd::{AsFd, OwnedFd};
@@ -26,14 +26,14 @@ pub fn data<I: Input>(
         return Ok(Content { kind: Kind::Sparse, sum, number: None });
     }
     let number = data.refer(path);
-    let mut hasher = Hasher::new();
+    let mut summing = Summing::default();
     loop {
         let bytes = data.body()?;
         if bytes.is_empty() {
-            return Ok(Content { kind: Kind::File, sum: hasher.finalize().into(), number });
+            return Ok(Content { kind: Kind::File, sum: summing.sum(), number });
         }
         let count = retried(|| write(file, bytes)).doing(|| "Cannot write")?;
-        hasher.update(bytes.get(..count).unwrap_or_default());
+        summing.add(bytes.get(..count).unwrap_or_default());
         data.consume(count);
     }
 }

@@ -19,6 +19,23 @@ use std::{env, error::Error, ffi::CStr, fs, process::ExitCode};
 /// More do not fit into the notes.
 const MOST: u32 = u32::BITS;
 
+/// What `prepare` says of a number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scenario {
+    None,
+    Usual,
+    OfImage,
+}
+
+impl Scenario {
+    fn of(number: i32) -> Self {
+        [Self::None, Self::Usual, Self::OfImage].into_iter().find(|kind| *kind as i32 == number).unwrap_or(Self::None)
+    }
+}
+
+/// The exit status of a child for whose scenario there is no kind.
+const FAILED: i32 = 3;
+
 /// `program` are the modules that a start would have.
 #[must_use]
 pub fn main(program: &'static [Module]) -> ExitCode {
@@ -46,40 +63,48 @@ fn rehearse(program: &'static [Module]) -> Result<(), Box<dyn Error>> {
     let roots = boot(modules, &names).ok_or("the program's top level failed")?;
     arena::place_by(None);
     in_child(|| first_object(&roots))?;
+    let mut of_images = 0;
     // SAFETY: the context is alive.
     let stage = unsafe { modules::import(roots.context, "scenarios") };
     let mut index = 0;
-    while index + 1 < MOST && in_child(|| scenario(&roots, stage, index, out.is_some()))? {
+    while index + 1 < MOST {
+        match in_child(|| scenario(&roots, stage, index, out.is_some()))? {
+            Scenario::None => break,
+            Scenario::Usual => (),
+            Scenario::OfImage => of_images |= pages::bit(index + 1),
+        }
         index += 1;
     }
     if let Some(out) = out {
-        fs::write(out, order::layout(pages::blocks())?.to_bytes())?;
+        fs::write(out, order::layout(pages::blocks(), of_images)?.to_bytes())?;
     }
     Ok(())
 }
 
 /// The first object that a start makes is linked to the last one of the top level, which the scenarios' own would hide.
-fn first_object(roots: &Roots) -> Result<bool, Box<dyn Error>> {
+fn first_object(roots: &Roots) -> Result<Scenario, Box<dyn Error>> {
     pages::watch(0)?;
     // SAFETY: the context is alive.
     unsafe { q::JS_NewObject(roots.context) };
     pages::rest()?;
-    Ok(true)
+    Ok(Scenario::Usual)
 }
 
-/// Whether there is such a scenario; it ended as it should then.
-fn scenario(roots: &Roots, stage: q::JSValue, index: u32, watched: bool) -> Result<bool, Box<dyn Error>> {
+/// Goes through a scenario, which ends as it should, if there is such a one.
+fn scenario(roots: &Roots, stage: q::JSValue, index: u32, watched: bool) -> Result<Scenario, Box<dyn Error>> {
     let number = q::JS_MKVAL(q::JS_TAG_INT, index.cast_signed());
-    // SAFETY: a boolean's value is its integer.
-    if unsafe { q::JS_VALUE_GET_INT(call(roots, stage, c"prepare", &mut [roots.native, number])?) } == 0 {
-        return Ok(false);
+    let kind = call(roots, stage, c"prepare", &mut [roots.native, number])?;
+    // SAFETY: it is an integer.
+    let kind = Scenario::of(unsafe { q::JS_VALUE_GET_INT(kind) });
+    if kind == Scenario::None {
+        return Ok(kind);
     }
     if watched {
         pages::watch(index + 1)?;
     }
     let played = call(roots, stage, c"play", &mut [roots.main, roots.native]);
     pages::rest()?;
-    played.map(|_| true)
+    played.map(|_| kind)
 }
 
 /// Calls a function of the stage. An error is told.
@@ -100,16 +125,15 @@ fn call(roots: &Roots, stage: q::JSValue, name: &CStr, args: &mut [q::JSValue]) 
 }
 
 /// A process of its own for `act`: what it leaves of the heap is nobody else's.
-fn in_child(act: impl FnOnce() -> Result<bool, Box<dyn Error>>) -> Result<bool, Box<dyn Error>> {
+fn in_child(act: impl FnOnce() -> Result<Scenario, Box<dyn Error>>) -> Result<Scenario, Box<dyn Error>> {
     // SAFETY: there is one thread.
     let child = unsafe { libc::fork() };
     if child == 0 {
         let status = match act() {
-            Ok(true) => 0,
-            Ok(false) => 1,
+            Ok(kind) => kind as i32,
             Err(error) => {
                 eprintln!("tsrun-rehearse: {error}");
-                2
+                FAILED
             }
         };
         // SAFETY: ends the process.
@@ -119,8 +143,7 @@ fn in_child(act: impl FnOnce() -> Result<bool, Box<dyn Error>>) -> Result<bool, 
     // SAFETY: `status` is ours.
     unsafe { libc::waitpid(child, &raw mut status, 0) };
     match (libc::WIFEXITED(status), libc::WEXITSTATUS(status)) {
-        (true, 0) => Ok(true),
-        (true, 1) => Ok(false),
+        (true, kind) if kind != FAILED => Ok(Scenario::of(kind)),
         _ => Err(format!("a scenario failed with status {status}").into()),
     }
 }

@@ -15,7 +15,7 @@ const PAGES: usize = 1 << 18;
 /// A block, and the scenarios that read it or wrote to it: a bit for each.
 #[derive(Clone, Copy)]
 pub struct Block {
-    page: usize,
+    pub page: usize,
     pub bytes: usize,
     pub read: u32,
     pub written: u32,
@@ -88,9 +88,14 @@ impl Block {
     }
 }
 
+/// What notes say of scenario `index`.
+pub fn bit(index: u32) -> u32 {
+    1 << index
+}
+
 /// Closes all pages: from now on accesses are noted for scenario `index`.
 pub fn watch(index: u32) -> Result<()> {
-    SCENARIO.store(1 << index, Relaxed);
+    SCENARIO.store(bit(index), Relaxed);
     // SAFETY: an all-zero sigaction is a valid value.
     let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
     action.sa_sigaction = noticed as *const () as usize;
