@@ -1,6 +1,6 @@
 /** `login`: who asks a registry from now on. */
 import { fileToWrite, type Login } from "../image/auth-write.ts";
-import { keyOfAccount, knownLogin, logIn, parseAccount, tryLogin, type Account } from "../image/login.ts";
+import { keyOfAccount, knownLogin, logIn, parseAccount, tryLogin } from "../image/login.ts";
 import { Failure } from "../sys/failure.ts";
 import { accessIn } from "./access.ts";
 import { ask, readPassword } from "./ask.ts";
@@ -11,11 +11,12 @@ export function run(context: Context, parsed: Parsed): number {
   const account = parseAccount(parsed.operands[0] ?? "docker.io");
   const access = accessIn(parsed);
   const path = absolutePath(sys, fileToWrite(context, access.authFile));
-  const known = findKnown(context, account, access.authFile);
-  if (isSet(parsed, "get-login")) {
+  const isQuestion = isSet(parsed, "get-login");
+  const known = isQuestion || saysNothing(parsed) ? knownLogin(context, account, access.authFile) : undefined;
+  if (isQuestion) {
     if (known === undefined) throw new Failure(`not logged in to ${keyOfAccount(account)}`);
     print(sys, `${known.username}\n`);
-  } else if (known !== undefined && saysNothing(parsed)) {
+  } else if (known !== undefined) {
     tryLogin(context, account, known, access);
     print(sys, `Already logged in to ${keyOfAccount(account)} as ${known.username}\n`);
   } else {
@@ -23,12 +24,6 @@ export function run(context: Context, parsed: Parsed): number {
     print(sys, "Login Succeeded\n");
   }
   return 0;
-}
-
-/** A file that is named and not there yet has nobody in it. */
-function findKnown(context: Context, account: Account, authFile: string | undefined): Login | undefined {
-  const isThere = authFile === undefined || context.sys.statxIfAny(null, authFile, 0) !== undefined;
-  return isThere ? knownLogin(context, account, authFile) : undefined;
 }
 
 function saysNothing(parsed: Parsed): boolean {

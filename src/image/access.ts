@@ -1,6 +1,7 @@
 /** A registry as the user wants it asked: with whose name, trusting whom. */
 import type { Context } from "../commands/context.ts";
-import { findCredentials, parseCredentials } from "./auth-file.ts";
+import { parseCredentials } from "./auth-file.ts";
+import { findCredentials, type Kept } from "./credentials.ts";
 import type { Endpoint } from "./registries-conf.ts";
 import { Registry, type RegistryOptions } from "./registry.ts";
 import type { Worker } from "./worker.ts";
@@ -19,10 +20,15 @@ export function accessRegistry(
   context: Context,
   worker: Worker,
   endpoint: Endpoint,
-  { access, ...purpose }: { readonly access: Access } & Pick<RegistryOptions, "actions" | "mountable">,
+  {
+    access,
+    kept,
+    ...purpose
+  }: { readonly access: Access; readonly kept: Kept } & Pick<RegistryOptions, "actions" | "mountable">,
 ): Registry {
   const { creds, authFile, certDir, verify } = access;
   // A mirror has credentials of its own, under its own name.
-  const credentials = creds === undefined ? findCredentials(context, endpoint, authFile) : parseCredentials(creds);
+  const credentials =
+    creds === undefined ? findCredentials(context, kept, endpoint, authFile) : parseCredentials(creds);
   return new Registry(context, worker, endpoint, { credentials, certDir, verify, ...purpose });
 }

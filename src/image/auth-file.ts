@@ -32,8 +32,8 @@ export const LIMIT = 4 << 20;
 /** Docker Hub's name in docker's file. */
 export const HUB = "https://index.docker.io/v1/";
 
-/** The credentials for a repository; undefined where there are none. Throws a Failure. */
-export function findCredentials(
+/** The credentials for a repository; undefined where the files have none. Throws a Failure. */
+export function findInFiles(
   context: Context,
   reference: Pick<Reference, "registry" | "path">,
   given: string | undefined,

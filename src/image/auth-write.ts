@@ -26,7 +26,7 @@ export function fileToWrite({ sys, env }: Context, given: string | undefined): s
 }
 
 /** Keeps credentials for a registry, or for the repositories whose name begins with `key`. Throws a Failure. */
-export function storeCredentials(context: Context, path: string, key: string, login: Login): void {
+export function storeInFile(context: Context, path: string, key: string, login: Login): void {
   change(context, path, (file) => {
     const helper = helperFor(file, key);
     if (helper !== undefined) {
@@ -39,7 +39,7 @@ export function storeCredentials(context: Context, path: string, key: string, lo
 }
 
 /** Forgets the credentials for `key`; whether there were any. Throws a Failure. */
-export function eraseCredentials(context: Context, path: string, key: string): boolean {
+export function eraseFromFile(context: Context, path: string, key: string): boolean {
   let found = false;
   change(context, path, (file) => {
     const auths = withoutKey(file, key);
@@ -52,7 +52,7 @@ export function eraseCredentials(context: Context, path: string, key: string): b
 }
 
 /** Forgets the credentials of all registries that the file has. Throws a Failure. */
-export function eraseAllCredentials(context: Context, path: string): void {
+export function eraseAllFromFile(context: Context, path: string): void {
   change(context, path, (file) => {
     const helpers = stringMapIn(file, "credHelpers", "");
     for (const [key, helper] of Object.entries(helpers)) eraseWithHelper(context, helper, serverOf(keyOf(key)));

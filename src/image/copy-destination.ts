@@ -58,9 +58,15 @@ function toLayout({ sys }: Context, worker: Worker, { path, name }: Place): Dest
 
 function toRegistry(context: Context, worker: Worker, text: string, { access, from }: Asking): Destination {
   const reference = parseDestination(text);
-  const endpoint = homeOf(readRegistriesConf(context, worker), reference);
+  const conf = readRegistriesConf(context, worker);
+  const endpoint = homeOf(conf, reference);
   const mounts = from?.registry === endpoint.registry && from.path !== endpoint.path ? [from.path] : [];
-  const registry = accessRegistry(context, worker, endpoint, { access, actions: "pull,push", mountable: mounts });
+  const registry = accessRegistry(context, worker, endpoint, {
+    access,
+    kept: conf,
+    actions: "pull,push",
+    mountable: mounts,
+  });
   registry.connect();
   return {
     compression: "gzip",

@@ -23,9 +23,10 @@ export interface Asking {
 export function openRegistry(context: Context, worker: Worker, text: string, asking: Asking): Sender {
   const reference = parseReference(text);
   const failures: string[] = [];
-  for (const endpoint of endpointsOf(readRegistriesConf(context, worker), reference)) {
+  const conf = readRegistriesConf(context, worker);
+  for (const endpoint of endpointsOf(conf, reference)) {
     try {
-      const registry = accessRegistry(context, worker, endpoint, { access: asking.access });
+      const registry = accessRegistry(context, worker, endpoint, { access: asking.access, kept: conf });
       const contents = inRegistry(registry, reference, asking.scratch);
       return { endpoint, parcel: (wanted) => begun(contents, wanted) };
     } catch (error) {

@@ -1,10 +1,10 @@
 /**
- * Programs that keep credentials: `docker-credential-NAME get` reads a server's name and writes JSON, `store` reads such JSON, and
- * `erase` a name. All secrets go by pipes.
+ * Programs that keep credentials: `docker-credential-NAME get` reads a server's name and writes JSON, `store` reads such JSON,
+ * `erase` a name, and `list` writes the names that it has. All secrets go by pipes.
  */
 import { variable, type Context } from "../commands/context.ts";
 import { readDocument } from "../spec/document.ts";
-import { quote, stringIn } from "../spec/reader.ts";
+import { quote, stringIn, stringMapIn } from "../spec/reader.ts";
 import { Failure } from "../sys/failure.ts";
 import { runProgram } from "../sys/spawn.ts";
 import { everyCharacter } from "./text.ts";
@@ -40,9 +40,19 @@ export function eraseWithHelper(context: Context, name: string, server: string):
   return tell(context, { name, verb: "erase", input: `${server}\n` }).output !== undefined;
 }
 
+/** The servers that the helper knows. Throws a Failure. */
+export function listOfHelper(context: Context, name: string): string[] {
+  const { path, output = "{}" } = tell(context, { name, verb: "list", input: "" });
+  try {
+    return readDocument(decodeUtf8(output), (answer) => Object.keys(stringMapIn({ servers: answer }, "servers", "")));
+  } catch {
+    throw new Failure(`${path} list answers with something that is no JSON of servers and names`);
+  }
+}
+
 interface Told {
   readonly name: string;
-  readonly verb: "get" | "store" | "erase";
+  readonly verb: "get" | "store" | "erase" | "list";
   readonly input: string;
 }
 
@@ -58,10 +68,12 @@ function tell({ sys, env }: Context, { name, verb, input }: Told): { path: strin
   throw new Failure(`${path} ${verb} failed${said}`);
 }
 
-function parseAnswer(path: string, text: string): Credentials {
+function parseAnswer(path: string, text: string): Credentials | undefined {
   try {
     return readDocument(text, (answer) => {
       const [username, password] = [stringIn(answer, "Username", ""), stringIn(answer, "Secret", "")];
+      // Nothing is its word for "not here" in some: containers/image takes it so.
+      if (username === "" && password === "") return undefined;
       return username === TOKEN_USER ? { identityToken: password } : { username, password };
     });
   } catch {

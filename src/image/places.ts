@@ -6,6 +6,8 @@ import { openDirectory, readFileIfAny, replaceFile } from "../sys/files.ts";
 import { isErrno } from "../sys/errno.ts";
 import { isDigest, type Digest } from "./digest.ts";
 import type { Descriptor } from "./manifest.ts";
+import type { Endpoint } from "./registries-conf.ts";
+import type { Found } from "./source.ts";
 import { layerPath, lockStore, type Store } from "./store.ts";
 
 /** A blob of a layer, and a repository that has it. */
@@ -29,6 +31,26 @@ export function placesOf(store: Store, diffId: Digest): BlobPlace[] {
   } catch {
     return []; // It is a hint, and no more.
   }
+}
+
+/** Where the layers of images are that came from a repository: a push to the same registry need not send them. */
+export function placesFrom({
+  endpoint,
+  images,
+}: {
+  endpoint: Endpoint;
+  images: readonly Found[];
+}): Map<Digest, BlobPlace> {
+  const { registry, path: repository } = endpoint;
+  const layers = images.flatMap(({ layers: own, mediaTypes }) =>
+    own.map((layer, at) => ({ ...layer, mediaType: mediaTypes[at] ?? "" })),
+  );
+  return new Map(
+    layers.map(({ diffId, digest, size = 0, mediaType }) => [
+      diffId as Digest,
+      { registry, repository, digest: digest as Digest, size, mediaType },
+    ]),
+  );
 }
 
 /** Notes where the blobs of layers are now. */

@@ -11,10 +11,16 @@ import { claim, forgetPulls } from "./pulls.ts";
 import { noRoomForPull } from "./room.ts";
 import { SILENT, type PullView } from "./pull-view.ts";
 import { canonical, familiar, parseReference, type Reference } from "./reference.ts";
-import { endpointsOf, otherMeaning, readRegistriesConf, type Endpoint } from "./registries-conf.ts";
+import {
+  endpointsOf,
+  otherMeaning,
+  readRegistriesConf,
+  type Endpoint,
+  type RegistriesConf,
+} from "./registries-conf.ts";
 import type { Document, Registry } from "./registry.ts";
 import { combineImage, DEEPEST_INDEX, within, type Found } from "./source.ts";
-import { notePlaces, type BlobPlace } from "./places.ts";
+import { notePlaces, placesFrom } from "./places.ts";
 import {
   fileOf,
   isThere,
@@ -60,34 +66,36 @@ export function pullImage(context: Context, worker: Worker, text: string, option
   const other = otherMeaning(conf, text, reference);
   if (other !== undefined)
     context.log.warn(`${text} is ${canonical(reference)} here; by registries.conf podman would take ${other}`);
-  const remote = findRemote(context, worker, { reference, endpoints: endpointsOf(conf, reference), options });
+  const remote = findRemote(context, worker, { reference, conf, options });
   return bring(store, worker, { reference, remote, options, snapshotter: context.globals.snapshotter });
 }
 
 interface Wanted {
   readonly reference: Reference;
-  readonly endpoints: readonly Endpoint[];
+  readonly conf: RegistriesConf;
   readonly options: PullOptions;
 }
 
 /** The first place that has it; where none has, what each said. */
 function findRemote(context: Context, worker: Worker, wanted: Wanted): Remote {
   const failures: string[] = [];
-  for (const endpoint of wanted.endpoints) {
+  const endpoints = endpointsOf(wanted.conf, wanted.reference);
+  for (const endpoint of endpoints) {
     try {
       return readRemote(context, worker, endpoint, wanted);
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
-      failures.push(wanted.endpoints.length > 1 ? `from ${endpoint.registry}: ${error.message}` : error.message);
+      failures.push(endpoints.length > 1 ? `from ${endpoint.registry}: ${error.message}` : error.message);
     }
   }
   throw new Failure(`cannot pull ${familiar(wanted.reference)}: ${failures.join("; ")}`);
 }
 
-function readRemote(context: Context, worker: Worker, endpoint: Endpoint, { reference, options }: Wanted): Remote {
+function readRemote(context: Context, worker: Worker, endpoint: Endpoint, wanted: Wanted): Remote {
+  const { conf, options } = wanted;
   const { platform } = options;
-  const registry = accessRegistry(context, worker, endpoint, { access: options });
-  const { digest, tag } = reference;
+  const registry = accessRegistry(context, worker, endpoint, { access: options, kept: conf });
+  const { digest, tag } = wanted.reference;
   const document = digest === undefined ? registry.document(tag ?? "") : registry.document(digest, { digest });
   const machine = asMachine(context.sys.uname().machine);
   const choose = (entries: readonly Entry[]): Entry[] => {
@@ -183,7 +191,7 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
       known,
       loaded.map(({ record }) => record),
     );
-    notePlaces(store, placesIn(remote));
+    notePlaces(store, placesFrom(remote));
     withdraw(store, pulling, name);
     return loaded;
   } catch (error) {
@@ -191,20 +199,6 @@ function bringClaimed(store: Store, worker: Worker, { reference, remote, options
     if (!(error instanceof WorkerFailure) || !PASSING.includes(error.kind)) withdraw(store, pulling, undefined);
     throw error instanceof Failure ? new Failure(`cannot pull ${familiar(reference)}: ${error.message}`) : error;
   }
-}
-
-/** A push to the same registry need not send what came from there. */
-function placesIn({ endpoint, images }: Remote): Map<Digest, BlobPlace> {
-  const { registry, path: repository } = endpoint;
-  const layers = images.flatMap(({ layers: own, mediaTypes }) =>
-    own.map((layer, at) => ({ ...layer, mediaType: mediaTypes[at] ?? "" })),
-  );
-  return new Map(
-    layers.map(({ diffId, digest, size = 0, mediaType }) => [
-      diffId as Digest,
-      { registry, repository, digest: digest as Digest, size, mediaType },
-    ]),
-  );
 }
 
 /** What the name led to before and does not any more has no name now, as with docker: "image prune" removes it. */

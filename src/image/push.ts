@@ -95,13 +95,14 @@ interface Push {
 }
 
 function push(context: Context, worker: Worker, { store, records, reference, options }: Push): Pushed {
-  const endpoint = homeOf(readRegistriesConf(context, worker), reference);
+  const conf = readRegistriesConf(context, worker);
+  const endpoint = homeOf(conf, reference);
   const { compression = "gzip", format, view = SILENT_PUSH } = options;
   const images = records.map((record) => describeImage(store, record, { endpoint, compression, format }));
   const mountable = images.flatMap(({ layers }) =>
     layers.flatMap(({ known }) => known.flatMap(({ mounts }) => mounts)),
   );
-  const purpose = { access: options, actions: "pull,push", mountable: [...new Set(mountable)] } as const;
+  const purpose = { access: options, kept: conf, actions: "pull,push", mountable: [...new Set(mountable)] } as const;
   const registry = accessRegistry(context, worker, endpoint, purpose);
   registry.connect();
   using task = beginTask(store, records.map(needsOf));

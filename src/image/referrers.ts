@@ -36,8 +36,8 @@ export function listReferrers(
   { access, artifactType }: { readonly access: Access; readonly artifactType: string | undefined },
 ): Referrers {
   const reference = parseReference(text);
-  const endpoint = homeOf(readRegistriesConf(context, worker), reference);
-  const registry = accessRegistry(context, worker, endpoint, { access });
+  const conf = readRegistriesConf(context, worker);
+  const registry = accessRegistry(context, worker, homeOf(conf, reference), { access, kept: conf });
   try {
     const subject = reference.digest ?? registry.document(reference.tag ?? "").digest;
     const found = askAll(registry, subject, artifactType) ?? readTag(registry, subject);

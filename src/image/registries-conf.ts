@@ -1,5 +1,5 @@
 /**
- * containers-registries.conf(5), version 2, for pulls: which places a repository comes from, and what must not be asked.
+ * containers-registries.conf(5), version 2: which places a repository comes from, what must not be asked, and who keeps credentials.
  * Short names always mean Docker Hub here, whatever the file says: a name must not mean another image on another machine.
  */
 import { variable, type Context } from "../commands/context.ts";
@@ -19,6 +19,8 @@ export interface RegistriesConf {
   readonly aliases: ReadonlyMap<string, string>;
   /** Undefined where the file does not say. */
   readonly searched: readonly string[] | undefined;
+  /** Where credentials are kept, in the order of asking; undefined where the file does not say. */
+  readonly helpers: readonly string[] | undefined;
 }
 
 interface Registry extends Location {
@@ -111,11 +113,13 @@ export function parseRegistriesConf(raw: JsonObject): RegistriesConf {
   return {
     registries: listIn(raw, "registry", "", parseRegistry),
     aliases: new Map(Object.entries(stringMapIn(raw, "aliases", ""))),
-    searched:
-      raw["unqualified-search-registries"] === undefined
-        ? undefined
-        : stringsIn(raw, "unqualified-search-registries", ""),
+    searched: listIfAny(raw, "unqualified-search-registries"),
+    helpers: listIfAny(raw, "credential-helpers"),
   };
+}
+
+function listIfAny(raw: JsonObject, key: string): readonly string[] | undefined {
+  return raw[key] === undefined ? undefined : stringsIn(raw, key, "");
 }
 
 function parseRegistry(raw: JsonObject, at: string): Registry {
@@ -160,8 +164,8 @@ function parseUse(text: string, at: string): Use {
 }
 
 /**
- * A later table for the same prefix takes the place of an earlier one, and so does a list of registries to search, also an empty
- * one; an alias for "" takes one away.
+ * A later table for the same prefix takes the place of an earlier one, and so do lists of registries to search and of credential
+ * helpers, also empty ones; an alias for "" takes one away.
  */
 export function combine(parts: readonly RegistriesConf[]): RegistriesConf {
   const registries = new Map(parts.flatMap((part) => part.registries.map((each) => [each.prefix, each] as const)));
@@ -170,6 +174,7 @@ export function combine(parts: readonly RegistriesConf[]): RegistriesConf {
     registries: [...registries.values()],
     aliases: new Map([...aliases].filter(([, target]) => target !== "")),
     searched: parts.map(({ searched }) => searched).findLast((list) => list !== undefined),
+    helpers: parts.map(({ helpers }) => helpers).findLast((list) => list !== undefined),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What registries and their files say, taken apart: RFC 9110, containers-auth.json(5), containers-registries.conf(5). */
 import { parseAuthFile } from "../../../src/image/auth-file.ts";
 import { decodeBase64, encodeBase64 } from "../../../src/image/base64.ts";
+import { keepersIn } from "../../../src/image/credentials.ts";
 import { mayHaveCredentials, parseChallenges } from "../../../src/image/challenge.ts";
 import { parseReference } from "../../../src/image/reference.ts";
 import {
@@ -236,6 +237,20 @@ test("a file that is dropped in replaces tables, lists and aliases of those befo
   deepEqual(places("a.example/x", conf), ["a.example/x"]);
   deepEqual([...conf.aliases], [["two", "a.example/two"]]);
   deepEqual(conf.searched, []);
+});
+
+function keepers(...lists: (readonly string[] | undefined)[]): readonly string[] {
+  const raw = lists.map((list) => (list === undefined ? {} : { "credential-helpers": list }));
+  return keepersIn(combine(raw.map(parseRegistriesConf)));
+}
+
+test("credentials are kept by the helpers of the last file that lists any, and without a list by the auth files", () => {
+  deepEqual(keepers(), ["containers-auth.json"]);
+  deepEqual(keepers(["one", "containers-auth.json"], undefined), ["one", "containers-auth.json"]);
+  deepEqual(keepers(["one"], ["two", "three"]), ["two", "three"]);
+  deepEqual(keepers(["one"], []), ["containers-auth.json"]);
+  throws(() => parseRegistriesConf({ "credential-helpers": "one" }), "credential-helpers must be an array");
+  throws(() => parseRegistriesConf({ "credential-helpers": [1] }), "credential-helpers[0] must be a string");
 });
 
 function meaning(text: string): string | undefined {
