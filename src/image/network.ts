@@ -11,10 +11,17 @@ export interface Network {
   readonly verify: boolean;
   /** Files in PEM. */
   readonly roots: readonly string[];
-  readonly identity?: { readonly certificate: string; readonly key: string };
+  /** What we may show to prove who we are, in this order. */
+  readonly identities: readonly Identity[];
   readonly proxies: { readonly http?: string; readonly https?: string; readonly no: readonly string[] };
   /** Seconds: a name, a connection, the head of an answer, and any piece of its body each take no longer. */
   readonly patience: number;
+}
+
+/** Files in PEM. */
+interface Identity {
+  readonly certificate: string;
+  readonly key: string;
 }
 
 const PATIENCE = 30;
@@ -44,28 +51,26 @@ export function networkFor(
       ...systemRoots(sys, env),
       ...names.filter((name) => name.endsWith(".crt")).map((name) => `${folder ?? ""}/${name}`),
     ],
-    ...identityIn(folder ?? "", names),
+    identities: identitiesIn(folder ?? "", names),
     proxies: proxiesIn(env),
     patience: PATIENCE,
   };
 }
 
-/** A certificate of ours, and its key beside it. Throws a Failure where one of them is alone (containers-certs.d(5)). */
-function identityIn(folder: string, names: readonly string[]): Pick<Network, "identity"> {
+/** Certificates of ours, with their keys beside them. Throws a Failure where one is alone (containers-certs.d(5)). */
+function identitiesIn(folder: string, names: readonly string[]): Identity[] {
   const stems = (ending: string): string[] =>
     names.filter((name) => name.endsWith(ending)).map((name) => name.slice(0, -ending.length));
   const [certificates, keys] = [stems(".cert"), stems(".key")];
   const alone = certificates.find((stem) => !keys.includes(stem));
   if (alone !== undefined)
     throw new Failure(
-      `${folder}/${alone}.cert is of a client, and there is no ${alone}.key (who may vouch for servers has files *.crt)`,
+      `missing key ${alone}.key for the client certificate ${folder}/${alone}.cert (who may vouch for servers has files *.crt)`,
     );
   const spare = keys.find((stem) => !certificates.includes(stem));
   if (spare !== undefined)
-    throw new Failure(`${folder}/${spare}.key is without a certificate: there is no ${spare}.cert`);
-  const [stem] = certificates;
-  if (stem === undefined) return {};
-  return { identity: { certificate: `${folder}/${stem}.cert`, key: `${folder}/${stem}.key` } };
+    throw new Failure(`missing client certificate ${spare}.cert for the key ${folder}/${spare}.key`);
+  return certificates.map((stem) => ({ certificate: `${folder}/${stem}.cert`, key: `${folder}/${stem}.key` }));
 }
 
 /** containers-certs.d(5), and docker's own directory. The first one that is there is taken. */

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { addImage, ARCHITECTURE, configOf, sha256, type Blobs, type Layer } from "../../scripts/fixtures.ts";
 import type { Result, RunOptions } from "../support/runtime.ts";
@@ -37,7 +37,7 @@ export class FakeRegistry implements AsyncDisposable {
   readonly #server;
   readonly #sockets = new Set<Socket>();
 
-  private constructor(tls?: { cert: string; key: string }) {
+  private constructor(tls?: ServerOptions) {
     const answer = (request: IncomingMessage, response: ServerResponse): void => this.#answer(request, response);
     this.#server = tls === undefined ? createServer(answer) : createTlsServer(tls, answer);
     this.#server.on("connection", (socket: Socket) => {
@@ -48,7 +48,7 @@ export class FakeRegistry implements AsyncDisposable {
   }
 
   /** With TLS where there are a certificate and its key. */
-  static async start(tls?: { cert: string; key: string }, address = "127.0.0.1"): Promise<FakeRegistry> {
+  static async start(tls?: ServerOptions, address = "127.0.0.1"): Promise<FakeRegistry> {
     const registry = new FakeRegistry(tls);
     registry.#server.listen(0, address);
     await once(registry.#server, "listening");

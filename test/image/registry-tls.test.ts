@@ -1,10 +1,11 @@
 /** What is meant to be secret stays so: no step of a pull goes on in the open, or with somebody who does not prove who it is. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { dirname } from "node:path";
+import type { TLSSocket } from "node:tls";
 import { test, type Box } from "../support/box.ts";
-import { selfSigned } from "./docker-registry.ts";
+import { command, DockerRegistry, selfSigned } from "./docker-registry.ts";
 import { assertNothing, FakeRegistry, noisyLayer, on, pull, refusal, wants } from "./fake-registry.ts";
 import { Store } from "./images.ts";
 
@@ -104,3 +105,116 @@ test("a certificate of somebody else is refused, also by a redirect to its owner
   assert.equal(other.asked.length, 0);
   assertNothing(store);
 });
+
+/** An authority, and a client certificate of its, as NAME.cert with NAME.key in `folder`. */
+function client(box: Box, folder: string, name: string, kind: readonly string[] = ["rsa:2048"]): string {
+  const made = box.file(`made-${name}`);
+  const [authority, authorityKey, request] = [`${made}/ca.pem`, `${made}/ca.key`, `${made}/request.pem`];
+  const fresh = (key: string): string[] => ["-nodes", "-newkey", ...kind, "-keyout", key];
+  const subject = (text: string): string[] => ["-subj", `/O=authority of ${name}/CN=${text}`];
+  command("openssl", "req", "-x509", ...fresh(authorityKey), ...subject("authority"), "-days", "2", "-out", authority);
+  command("openssl", "req", ...fresh(`${folder}/${name}.key`), ...subject(name), "-out", request);
+  const signing = ["-CA", authority, "-CAkey", authorityKey, "-CAcreateserial", "-days", "2"];
+  // Without extensions it is one of version 1.
+  const extensions = name === "a" ? [] : ["-extfile", box.file(`extensions-${name}`, "basicConstraints=CA:FALSE\n")];
+  command("openssl", "x509", "-req", "-in", request, ...signing, ...extensions, "-out", `${folder}/${name}.cert`);
+  return authority;
+}
+
+/** A registry that wants to see a certificate of these authorities, in this version of TLS; and whose it has seen. */
+async function knowing(
+  box: Box,
+  authorities: readonly string[],
+  version: "TLSv1.2" | "TLSv1.3" = "TLSv1.3",
+): Promise<{ registry: FakeRegistry; folder: string; seen: Set<string> }> {
+  const { cert, key } = selfSigned(box);
+  const registry = await FakeRegistry.start({
+    cert: readFileSync(cert, "utf8"),
+    key: readFileSync(key, "utf8"),
+    requestCert: true,
+    rejectUnauthorized: true,
+    ca: authorities.map((path) => readFileSync(path, "utf8")),
+    minVersion: version,
+    maxVersion: version,
+  });
+  registry.add("1", [await noisyLayer()]);
+  const seen = new Set<string>();
+  registry.lie = ({ socket }) => {
+    seen.add((socket as TLSSocket).getPeerCertificate().subject.CN);
+    return false;
+  };
+  return { registry, folder: dirname(cert), seen };
+}
+
+for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+  test(
+    `of several client certificates the one is shown whose authority is asked for, ${version}`,
+    ["tool:openssl"],
+    async (box) => {
+      const own = box.file("own");
+      const [first, second] = [client(box, own, "a"), client(box, own, "b")];
+      const third = client(box, own, "c", ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+      for (const [authorities, expected] of [
+        [[second], "b"],
+        [[third], "c"],
+        [[third, first], "a"],
+      ] as const) {
+        const { registry, folder, seen } = await knowing(box, authorities, version);
+        await using _registry = registry;
+        copyFileSync(`${folder}/ca.crt`, `${own}/ca.crt`);
+        const store = new Store(box);
+        const { status, stderr } = await pull(store, ["-q", "--cert-dir", own, `${registry.host}/x:1`]);
+        assert.equal(status, 0, stderr);
+        assert.deepEqual([...seen], [expected]);
+        rmSync(store.path, { recursive: true });
+      }
+    },
+  );
+}
+
+test(
+  "whose authority is not asked for is refused by the registry, in one line",
+  ["tool:openssl", "tool:docker-registry"],
+  async (box) => {
+    const own = box.file("own");
+    client(box, own, "a");
+    const { cert, key } = selfSigned(box);
+    const other = client(box, box.file("other"), "b");
+    const tls = `  tls: {certificate: "${cert}", key: "${key}", clientcas: ["${other}"]}\n`;
+    using registry = await DockerRegistry.start(box, tls);
+    copyFileSync(cert, `${own}/ca.crt`);
+    const store = new Store(box);
+    const said = refusal(await pull(store, ["-q", "--cert-dir", own, `${registry.host}/x:1`]));
+    assert.match(said, /localhost:\d+: received fatal alert/);
+    assertNothing(store);
+  },
+);
+
+test(
+  "a client certificate without its key is an error, and a key without a certificate",
+  ["tool:openssl"],
+  async (box) => {
+    const own = box.file("own");
+    client(box, own, "a");
+    client(box, own, "b");
+    const said = async (change: () => void): Promise<string> => {
+      const folder = box.file("changed");
+      for (const name of ["a.cert", "a.key", "b.cert", "b.key"]) copyFileSync(`${own}/${name}`, `${folder}/${name}`);
+      change();
+      return refusal(await pull(new Store(box), ["-q", "--cert-dir", folder, "localhost:1/x:1"]));
+    };
+    const changed = box.path("changed");
+    assert.match(
+      await said(() => rmSync(`${changed}/b.key`)),
+      /missing key b\.key for the client certificate .*changed\/b\.cert \(who may vouch for servers has files \*\.crt\)/,
+    );
+    assert.match(
+      await said(() => rmSync(`${changed}/a.cert`)),
+      /missing client certificate a\.cert for the key .*changed\/a\.key/,
+    );
+    assert.match(
+      await said(() => copyFileSync(`${own}/a.key`, `${changed}/b.key`)),
+      /cannot use the certificate .*changed\/b\.cert: .*/i,
+    );
+  },
+);

@@ -4,6 +4,7 @@ pub mod client;
 mod download;
 pub mod fetch;
 pub mod gather;
+mod identity;
 mod location;
 mod lock;
 pub mod origin;
@@ -29,8 +30,8 @@ pub struct Network {
     pub verify: bool,
     /// Files of certificates, in PEM, of those who may vouch for it.
     pub roots: Vec<String>,
-    /// What we show it to prove who we are.
-    pub identity: Option<Identity>,
+    /// What we may show it to prove who we are, in this order.
+    pub identities: Vec<Identity>,
     /// Who stands between.
     pub proxies: proxy::Proxies,
     /// Seconds: a name, a connection, the head of an answer, and any piece of its body each take no longer.

@@ -1,12 +1,12 @@
 //! Who is trusted to be who they say they are.
 
-use super::{Identity, Network};
+use super::{Network, identity};
 use crate::error::{Context, Error, Kind, Result};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use std::fs::File;
@@ -24,17 +24,9 @@ pub fn policy(network: &Network) -> Result<Arc<ClientConfig>> {
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(refused)?;
+    let identities = identity::read(&network.identities, &provider)?;
     let builder = builder.dangerous().with_custom_certificate_verifier(verifier(network, provider)?);
-    let config = match &network.identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let (chain, key) = prove(identity)?;
-            builder.with_client_auth_cert(chain, key).map_err(|error| {
-                Error::new(Kind::Certificate, format!("Cannot use the certificate {}: {error}", identity.certificate))
-            })?
-        }
-    };
-    Ok(Arc::new(config))
+    Ok(Arc::new(builder.with_client_cert_resolver(Arc::new(identities))))
 }
 
 fn verifier(network: &Network, provider: Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>> {
@@ -145,21 +137,15 @@ macro_rules! undecided {
 undecided!(Anybody, Ok(ServerCertVerified::assertion()));
 undecided!(Nobody, Err(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)));
 
-fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
+/// The certificates in a file.
+pub fn certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
     let pem = read(path)?;
     let damaged = |error| Error::new(Kind::Certificate, format!("Cannot read certificates from {path}: {error}"));
     CertificateDer::pem_slice_iter(&pem).collect::<std::result::Result<_, _>>().map_err(damaged)
 }
 
-fn prove(identity: &Identity) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = certificates(&identity.certificate)?;
-    let key = PrivateKeyDer::from_pem_slice(&read(&identity.key)?).map_err(|error| {
-        Error::new(Kind::Certificate, format!("Cannot read the private key in {}: {error}", identity.key))
-    })?;
-    Ok((chain, key))
-}
-
-fn read(path: &str) -> Result<Vec<u8>> {
+/// A file of a certificate or key.
+pub fn read(path: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let file = File::open(path).doing(|| format!("Cannot open {path}"))?;
     file.take(LONGEST_FILE).read_to_end(&mut bytes).doing(|| format!("Cannot read {path}"))?;

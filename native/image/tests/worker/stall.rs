@@ -44,7 +44,7 @@ fn silent_after(blob: Vec<u8>, first: usize) -> u16 {
 }
 
 fn network() -> Value {
-    json!({"verify": false, "roots": [], "proxies": {"no": []}, "patience": 1})
+    json!({"verify": false, "roots": [], "identities": [], "proxies": {"no": []}, "patience": 1})
 }
 
 /// All events of the next request, and how long they took.
