@@ -45,7 +45,7 @@ class Copy {
   directory(from: Fd, to: Fd, path: string): void {
     const sys = this.#sys;
     for (const name of sys.readDirectory(from)) this.#item({ from, to, name, path: `${path}${name}` });
-    sys.copyXattrs(from, to);
+    sys.copyXattrs(from, to, "");
     // Last: the time of a directory changes with what is put into it.
     sys.copyTimes(from, to, "");
   }
@@ -64,6 +64,7 @@ class Copy {
     if (kind === S_IFLNK) sys.symlinkat(sys.readlinkat(from, name), to, name);
     else sys.mknodat(to, name, stat.mode, stat.rdevMajor, stat.rdevMinor);
     sys.fchownat(to, name, stat.uid, stat.gid, AT_SYMLINK_NOFOLLOW);
+    sys.copyXattrs(from, to, name);
     sys.copyTimes(from, to, name);
   }
 
@@ -85,7 +86,7 @@ class Copy {
     sys.copyFile(source, copy);
     sys.fchownat(to, name, uid, gid, AT_SYMLINK_NOFOLLOW);
     sys.fchmod(copy, mode & 0o7777);
-    sys.copyXattrs(source, copy);
+    sys.copyXattrs(source, copy, "");
     sys.copyTimes(source, copy, "");
   }
 }

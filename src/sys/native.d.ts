@@ -92,8 +92,6 @@ export interface Native {
   setNonblocking(fd: Fd): void;
   /** One `write(2)`, so that a file of /proc or cgroupfs gets the value at once; an empty text is written too. */
   writeOnce(fd: Fd, text: string): void;
-  /** Copies what is left of a file into another, in the kernel. */
-  copyFile(from: Fd, to: Fd): void;
   /** `fsync(2)`. */
   fsync(fd: Fd): void;
   /** `pipe2(2)`, close-on-exec: the end to read from, the end to write to. */
@@ -108,9 +106,12 @@ export interface Native {
   inherited(number: number): Fd;
   /** Gives a file the times of another one of the same name: `utimensat(2)`. An empty path is for the descriptors themselves. */
   copyTimes(from: Fd, to: Fd, path: string): void;
-  /** Gives a file the extended attributes of another one, as far as its file system and privileges allow, but for those that
-   * mean something to overlayfs: xattr(7). */
-  copyXattrs(from: Fd, to: Fd): void;
+  /** Gives a file the extended attributes of another one of the same name, as far as its file system and privileges allow, but
+   * for those that mean something to overlayfs: xattr(7). An empty path is for the descriptors themselves. A name is not
+   * followed; before Linux 6.13 no call reaches it so, and what can only be named stays without. */
+  copyXattrs(from: Fd, to: Fd, path: string): void;
+  /** Copies a file into an empty one, in the kernel; holes stay holes. */
+  copyFile(from: Fd, to: Fd): void;
   /** `open_tree(2)`, close-on-exec always: with OPEN_TREE_CLONE a detached copy of a mount. */
   openTree(dir: Fd | null, path: string, flags: number): Fd;
   /** `move_mount(2)`, descriptor to descriptor. */

@@ -14,6 +14,7 @@ export type Requirement =
   | "userns"
   | "loop"
   | "erofs"
+  | "xattrat" // setxattrat(2) and its kin, since Linux 6.13
   | "raise-limits"
   | "immutable" // files that chattr(1) makes immutable
   | "vm"
@@ -60,6 +61,10 @@ const PROBES = {
   userns: () => (succeeds("unshare", "--user", "--map-root-user", "true") ? undefined : "user namespaces"),
   loop: () => (existsSync("/dev/loop-control") && onPath("mkfs.ext4") ? undefined : "loop devices and mkfs.ext4"),
   erofs: () => (textOf("/proc/filesystems").includes("\terofs\n") ? undefined : "a kernel with EROFS"),
+  xattrat: () => {
+    const [major = 0, minor = 0] = textOf("/proc/sys/kernel/osrelease").split(".").map(Number);
+    return major > 6 || (major === 6 && minor >= 13) ? undefined : "Linux 6.13";
+  },
   "raise-limits": () => (capabilityBit(24) ? undefined : "CAP_SYS_RESOURCE, to raise limits"),
   immutable: () => {
     mkdirSync(SCRATCH, { recursive: true });

@@ -121,12 +121,6 @@ calls! {
         Ok(())
     }
 
-    /// Copies what is left of a file into another, in the kernel.
-    fn copyFile(from: Fd, to: Fd) -> () {
-        while rustix::io::retry_on_intr(|| fs::sendfile(to.get(), from.get(), None, 1 << 30))? > 0 {}
-        Ok(())
-    }
-
     /// `fsync(2)`.
     fn fsync(fd: Fd) -> () {
         Ok(fs::fsync(fd.get())?)
