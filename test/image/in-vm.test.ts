@@ -23,7 +23,7 @@ void test(
   "in the virtual machine what containers do with their files is the same where layers are kept as EROFS, and none is skipped",
   { skip: cannot },
   () => {
-    const files = ["erofs", "run", "files", "volumes"].map((name) => `test/image/${name}.test.ts`);
+    const files = ["erofs", "run", "files", "userns", "volumes"].map((name) => `test/image/${name}.test.ts`);
     const { output, failed, pass } = runInVm(files, {
       timeout: 600,
       env: { TSRUN_SNAPSHOTTER: "erofs" },
