@@ -33,14 +33,11 @@ mod unpack;
 mod usage;
 
 use error::{Error, Result};
-use net::Network;
-use net::client::Client;
 use protocol::{Reporter, Request};
 use serde_json::{Value, json};
 use source::Library;
 use std::io::{BufRead, Read, stdin};
 use std::process::ExitCode;
-use std::sync::Arc;
 use unpack::layer;
 
 /// A request for an image of a thousand layers is far below.
@@ -81,7 +78,6 @@ fn work(identity: Option<(u32, u32)>) -> ExitCode {
 /// Answers one request after another, until there are no more.
 fn serve() -> Result<()> {
     let mut library = Library::default();
-    let mut clients = Clients::default();
     let mut input = stdin().lock();
     loop {
         let mut line = Vec::new();
@@ -95,27 +91,12 @@ fn serve() -> Result<()> {
         }
         let (id, request) = protocol::parse(&line);
         let reporter = Reporter::new(id);
-        let outcome = request.and_then(|request| answer(request, &mut library, &mut clients, &reporter));
+        let outcome = request.and_then(|request| answer(request, &mut library, &reporter));
         reporter.end(outcome).map_err(|error| Error::io(format!("Cannot answer: {error}")))?;
     }
 }
 
-/// The last client, whose connections are still open.
-#[derive(Default)]
-struct Clients(Option<Arc<Client>>);
-
-impl Clients {
-    fn of(&mut self, network: &Network) -> Result<Arc<Client>> {
-        if let Some(client) = self.0.as_ref().filter(|client| client.is_of(network)) {
-            return Ok(Arc::clone(client));
-        }
-        let client = Arc::new(Client::new(network)?);
-        self.0 = Some(Arc::clone(&client));
-        Ok(client)
-    }
-}
-
-fn answer(request: Request, library: &mut Library, clients: &mut Clients, reporter: &Reporter) -> Result<Value> {
+fn answer(request: Request, library: &mut Library, reporter: &Reporter) -> Result<Value> {
     match request {
         Request::Read { source, scratch, member, limit, digest } => {
             let source = library.open(&source, scratch.as_deref())?;
@@ -129,16 +110,16 @@ fn answer(request: Request, library: &mut Library, clients: &mut Clients, report
             let how = layer::How { limits: &limits, staging: staging.as_deref(), snapshotter };
             told(unpack::run(&source, &layers, threads.unwrap_or(1), &how, reporter)?)
         }
-        Request::Fetch { network, ask } => told(net::fetch::run(&*clients.of(&network)?, &ask)?),
-        Request::Pull { network, ask } => told(net::pull::run(clients.of(&network)?, ask, reporter)?),
+        Request::Fetch { network, ask } => told(net::fetch::run(&*library.clients.of(&network)?, &ask)?),
+        Request::Pull { network, ask } => told(net::pull::run(library.clients.of(&network)?, ask, reporter)?),
         Request::Digest { text } => {
             let mut hasher = digest::Hasher::new(digest::Algorithm::Sha256);
             hasher.update(text.as_bytes());
             Ok(json!({ "digest": hasher.finish().to_string(), "size": text.len() }))
         }
         Request::Gather { ask } => net::gather::run(ask, library, reporter).map(|()| json!({})),
-        Request::Push { network, ask } => told(net::push::run(clients.of(&network)?, ask, library, reporter)?),
-        Request::Weigh { network, ask } => told(net::weigh::run(clients.of(&network)?, ask, reporter)?),
+        Request::Push { network, ask } => told(net::push::run(library.clients.of(&network)?, ask, library, reporter)?),
+        Request::Weigh { network, ask } => told(net::weigh::run(library.clients.of(&network)?, ask, reporter)?),
         Request::Toml { text } => {
             let value: toml::Table = text.parse().map_err(|error: toml::de::Error| {
                 let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();

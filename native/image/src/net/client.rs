@@ -42,6 +42,23 @@ pub struct Ask {
     pub body: Option<String>,
 }
 
+/// Clients whose connections may still be open: those of the last two networks, where something comes from and where it goes.
+#[derive(Default)]
+pub struct Clients(Vec<Arc<Client>>);
+
+impl Clients {
+    /// The client for a network.
+    pub fn of(&mut self, network: &Network) -> Result<Arc<Client>> {
+        if let Some(client) = self.0.iter().find(|client| client.is_of(network)) {
+            return Ok(Arc::clone(client));
+        }
+        let client = Arc::new(Client::new(network)?);
+        self.0.truncate(1);
+        self.0.insert(0, Arc::clone(&client));
+        Ok(client)
+    }
+}
+
 impl Client {
     /// A client of this network.
     pub fn new(network: &Network) -> Result<Self> {

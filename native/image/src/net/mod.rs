@@ -1,5 +1,6 @@
 //! Registries: one request at a time as told, and the layers of an image side by side.
 
+pub mod ahead;
 pub mod client;
 mod download;
 pub mod fetch;

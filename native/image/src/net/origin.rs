@@ -1,17 +1,17 @@
 //! Where the bytes of a blob come from that is to be sent.
 
-use super::client::Client;
 use super::download::{Download, Renewal, Session};
 use super::spool::Spool;
 use super::{Network, location};
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::pack::compress::{Compression, Packed, Sums};
 use crate::pack::request::copy;
 use crate::source::archive;
 use crate::source::{Library, Opened, Source};
 use crate::stream::blob::{Extent, Supply};
 use serde::Deserialize;
+use std::io::Write;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -88,7 +88,7 @@ impl Origin {
             Self::Made { digest } => Ok(Ready::Made(library.kept(&digest)?)),
             Self::Layer { path, compression, scratch } => Ok(Ready::Layer(path, compression, scratch)),
             Self::Registry { network, url, authorization, renewal, scratch } => {
-                let client = Arc::new(Client::new(&network)?);
+                let client = library.clients.of(&network)?;
                 let authorization = Mutex::new((authorization, 0));
                 let (renewal, stop) = (renewal.map(|it| *it), Arc::clone(stop));
                 Ok(Ready::Remote(Arc::new(Session { client, authorization, renewal, stop }), url, scratch))
@@ -120,6 +120,28 @@ impl Ready {
             return Err(Error::format(format!("{digest} has {} bytes, must have {size}", supply.size())));
         }
         Ok(supply)
+    }
+
+    /// A registry's blob, brought into a file without a name: what it has in it, nobody has looked at.
+    pub fn bring(
+        &self,
+        size: u64,
+        digest: &Digest,
+        told: Box<dyn Fn(&str) + Send>,
+        so_far: impl Fn(u64),
+    ) -> Result<Extent> {
+        let Self::Remote(_, _, scratch) = self else { return Err(Error::io("only a registry's blob is brought")) };
+        let mut supply = self.open(size, digest, Reading::Once, told)?;
+        let mut file = archive::unnamed(scratch)?;
+        let mut buffer = vec![0; 256 * 1024];
+        let mut at = 0;
+        while at < size {
+            let count = supply.read(&mut buffer, at)?;
+            file.write_all(buffer.get(..count).unwrap_or_default()).doing(|| format!("Cannot write to {scratch}"))?;
+            at += count as u64;
+            so_far(at);
+        }
+        Ok(Extent { file: Arc::new(file), offset: 0, size })
     }
 
     /// A layer's blob, made anew and kept in a file without a name: an upload that breaks may need any part of it again.

@@ -5,10 +5,12 @@ pub mod target;
 
 use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};
+use crate::net::ahead::{Ahead, Wanted};
 use crate::net::origin::{Origin, Reading};
 use crate::pack::compress::{Compression, Packed};
 use crate::protocol::Reporter;
 use crate::source::Library;
+use crate::stream::blob::Supply;
 use crate::stream::checked::Checked;
 use archive::Writer;
 use rustix::fs::{Mode, OFlags, open};
@@ -82,6 +84,14 @@ pub enum From {
         /// Of the layer in it, where it is wanted without its compression.
         diff_id: Option<Digest>,
     },
+    /// The registry's blob whose turn this is.
+    #[serde(skip)]
+    Remote {
+        /// Which.
+        number: usize,
+        /// As of other blobs.
+        diff_id: Option<Digest>,
+    },
 }
 
 /// What a file is made of, open: the bytes, of which there must be so many where it is known.
@@ -89,10 +99,34 @@ struct Opened(Box<dyn Read>, Option<u64>);
 
 /// Writes all members, in this order. The same members give the same archive, to the last byte.
 pub fn run(dest: &Dest, members: Vec<Member>, library: &mut Library, reporter: &Reporter) -> Result<()> {
+    let (members, ahead) = ordered(members, library, reporter)?;
+    ahead.beside(|| write(dest, members, (library, &ahead), reporter))
+}
+
+/// What registries have comes side by side, while the members are written one after the other.
+fn ordered(members: Vec<Member>, library: &mut Library, reporter: &Reporter) -> Result<(Vec<Member>, Ahead)> {
+    let stop = Arc::default();
+    let mut wanted = Vec::new();
+    let mut order = |Member { name, from, part }| {
+        let from = match from {
+            From::Blob { origin: origin @ Origin::Registry { .. }, digest, size, diff_id } => {
+                wanted.push(Wanted { ready: origin.ready(library, &stop)?, digest, size, part });
+                From::Remote { number: wanted.len() - 1, diff_id }
+            }
+            other => other,
+        };
+        Ok(Member { name, from, part })
+    };
+    let members = members.into_iter().map(&mut order).collect::<Result<_>>()?;
+    Ok((members, Ahead::new(wanted, reporter.clone(), stop)))
+}
+
+fn write(dest: &Dest, members: Vec<Member>, places: (&mut Library, &Ahead), reporter: &Reporter) -> Result<()> {
+    let (library, ahead) = places;
     let mut members = members.into_iter();
     let mut each = |write: &mut dyn FnMut(&str, Opened) -> Result<()>| {
         members.try_for_each(|Member { name, from, part }| {
-            let opened = opened(from, library, &Telling { reporter, part });
+            let opened = opened(from, (library, ahead), &Telling { reporter, part });
             opened.and_then(|opened| write(&name, opened)).map_err(|error| error.within(name))
         })
     };
@@ -176,7 +210,7 @@ impl<R: Read, F: Fn(&mut R)> Read for Watched<R, F> {
     }
 }
 
-fn opened(from: From, library: &mut Library, telling: &Telling) -> Result<Opened> {
+fn opened(from: From, (library, ahead): (&mut Library, &Ahead), telling: &Telling) -> Result<Opened> {
     Ok(match from {
         From::Text { text } => {
             let size = text.len() as u64;
@@ -197,12 +231,28 @@ fn opened(from: From, library: &mut Library, telling: &Telling) -> Result<Opened
         From::Blob { origin, digest, size, diff_id } => {
             let ready = origin.ready(library, &Arc::default())?;
             let supply = ready.open(size, &digest, Reading::Once, telling.retry())?;
-            let length = diff_id.is_none().then_some(size);
-            let checked = match diff_id {
-                None => Checked::whole(supply, digest),
-                Some(diff_id) => Checked::inflated(supply, Some(digest), diff_id)?,
-            };
-            Opened(telling.watched(checked, Checked::taken, size), length)
+            checked(supply, digest, diff_id, telling)?
+        }
+        From::Remote { number, diff_id } => {
+            let (Wanted { ready, digest, size, .. }, here) =
+                ahead.take(number).ok_or_else(|| Error::io("a thread ended early"))?;
+            if let Some(extent) = here {
+                // How far it is has been told while it came.
+                checked(Box::new(extent), digest.clone(), diff_id, &Telling { part: None, ..*telling })?
+            } else {
+                let supply = ready.open(*size, digest, Reading::Once, telling.retry())?;
+                checked(supply, digest.clone(), diff_id, telling)?
+            }
         }
     })
+}
+
+fn checked(supply: Box<dyn Supply>, digest: Digest, diff_id: Option<Digest>, telling: &Telling) -> Result<Opened> {
+    let size = supply.size();
+    let length = diff_id.is_none().then_some(size);
+    let checked = match diff_id {
+        None => Checked::whole(supply, digest),
+        Some(diff_id) => Checked::inflated(supply, Some(digest), diff_id)?,
+    };
+    Ok(Opened(telling.watched(checked, Checked::taken, size), length))
 }

@@ -5,6 +5,7 @@ mod member;
 
 use crate::digest::Digest;
 use crate::error::{Context, Error, Kind, Result};
+use crate::net::client::Clients;
 use crate::stream::blob::Extent;
 use archive::Archive;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
@@ -47,9 +48,11 @@ pub enum Opened {
 }
 
 /// Opens sources, and keeps the last archive: a load asks for its parts one by one, and finding them may
-/// have meant to decompress all of it. It also keeps blobs that were made here.
+/// have meant to decompress all of it. It also keeps blobs that were made here, and the ways to registries.
 #[derive(Default)]
 pub struct Library {
+    /// The ways to registries.
+    pub clients: Clients,
     last: Option<(String, Identity, Arc<Archive>)>,
     made: BTreeMap<String, Extent>,
 }
