@@ -104,9 +104,8 @@ export class Registry {
 
   /** Whether a manifest or an index is there. Throws a Failure. */
   hasDocument(digest: string): boolean {
-    return (
-      this.optional(`manifests/${digest}`, { limit: MANIFEST_LIMIT, accept: DOCUMENT_TYPES.join(", ") }).text !== ""
-    );
+    const found = this.optional(`manifests/${digest}`, { limit: MANIFEST_LIMIT, accept: DOCUMENT_TYPES.join(", ") });
+    return found.text !== "";
   }
 
   /** A text that need not be there, "" where it is not; its type, and the header that says how it goes on. Throws a Failure. */
