@@ -67,7 +67,10 @@ export function absolutePath(sys: Sys, path: string): string {
 export function print(sys: Sys, text: string): void {
   attempt("write to standard output", () => {
     const output = sys.inherited(1);
-    sys.writeText(output, text);
-    output.take();
+    try {
+      sys.writeText(output, text);
+    } finally {
+      output.take();
+    }
   });
 }

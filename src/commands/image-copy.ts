@@ -11,18 +11,20 @@ import { writeDigest } from "./digest-file.ts";
 export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
   const [progress, quiet] = [option(parsed, "progress") ?? "auto", isSet(parsed, "quiet")];
+  const view = pushView(context, "copy", { progress, quiet });
   const options: CopyOptions = {
     source: accessIn(parsed, "src-"),
     destination: accessIn(parsed, "dest-"),
     platform: platformIn(parsed),
     scratch: variable(env, "TMPDIR") || "/var/tmp",
-    view: pushView(sys, "copy", { progress, quiet }),
+    view,
   };
   using worker = new Worker(sys, env);
   const [from = "", to = ""] = parsed.operands;
   const digest = copyImage(context, worker, { from, to }, options);
   writeDigest(context, parsed, digest);
   if (progress !== "json" || quiet) print(sys, `${digest}\n`);
+  view.close();
   return 0;
 }
 

@@ -15,8 +15,10 @@ export function run(context: Context, parsed: Parsed): number {
   input.take();
   using _worker = worker;
   const { snapshotter } = globals;
-  const manner = { name: option(parsed, "name"), snapshotter, view: viewFor(context, parsed, "load") };
+  const view = viewFor(context, parsed, "load");
+  const manner = { name: option(parsed, "name"), snapshotter, view };
   printLoaded(context, parsed, loadImages({ sys, path: globals.store }, worker, place, manner));
+  view.close();
   return 0;
 }
 

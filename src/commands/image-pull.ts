@@ -9,13 +9,11 @@ import { isSet, option, type Context, type Parsed } from "./context.ts";
 
 export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
-  const options: PullOptions = {
-    ...accessIn(parsed),
-    platform: platformIn(parsed),
-    view: viewFor(context, parsed, "pull"),
-  };
+  const view = viewFor(context, parsed, "pull");
+  const options: PullOptions = { ...accessIn(parsed), platform: platformIn(parsed), view };
   using worker = new Worker(sys, env);
   printLoaded(context, parsed, pullImage(context, worker, parsed.operands[0] ?? "", options));
+  view.close();
   return 0;
 }
 

@@ -13,18 +13,20 @@ export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
   const progress = option(parsed, "progress") ?? "auto";
   const platform = option(parsed, "platform");
+  const view = pushView(context, "push", { progress, quiet: isSet(parsed, "quiet") });
   const options: PushOptions = {
     ...accessIn(parsed),
     compression: oneOf<Compression>(parsed, "compression", COMPRESSIONS),
     format: oneOf<Format>(parsed, "format", ["oci", "v2s2"]),
     platform: platform === undefined ? undefined : parsePlatform(platform),
-    view: pushView(sys, "push", { progress, quiet: isSet(parsed, "quiet") }),
+    view,
   };
   using worker = new Worker(sys, env);
   const [image = "", destination] = parsed.operands;
   const { digest } = pushImage(context, worker, { image, destination }, options);
   writeDigest(context, parsed, digest);
   if (progress !== "json" || isSet(parsed, "quiet")) print(sys, `${digest}\n`);
+  view.close();
   return 0;
 }
 

@@ -15,12 +15,13 @@ export function run(context: Context, parsed: Parsed): number {
   const { sys, env } = context;
   const output = option(parsed, "output");
   const progress = { progress: option(parsed, "progress") ?? "auto", quiet: isSet(parsed, "quiet") };
-  const view = pushView(sys, "save", progress);
+  const view = pushView(context, "save", progress);
   const save = (worker: Worker, dest: WriteDest): void =>
     saveImages(context, worker, parsed.operands, { format, compression, dest, view });
   if (output !== undefined) {
     using worker = new Worker(sys, env);
     save(worker, { kind: format === "oci-dir" ? "dir" : "archive", path: absolutePath(sys, output) });
+    view.close();
     return 0;
   }
   if (progress.progress === "json" && !progress.quiet)

@@ -136,7 +136,7 @@ export const IMAGE_COMMANDS: readonly Command[] = [
     name: "image rm",
     summary: "remove names, and what no name needs any more",
     operands: "IMAGE...",
-    flags: [],
+    flags: [{ name: "force", short: "f", help: "also the last name of an image that a container uses" }],
     module: "commands-image-rm",
   },
   {

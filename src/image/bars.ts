@@ -1,4 +1,5 @@
 /** What a person sees of layers and other blobs on their way: a bar for each, on the terminal that standard error is. */
+import { variable, type Context } from "../commands/context.ts";
 import type { Fd, Sys } from "../sys/sys.ts";
 import type { LayerEvent } from "./worker.ts";
 import { sizeText } from "./words.ts";
@@ -74,7 +75,7 @@ export class Bars {
     this.#drawn = 0;
     this.#moved = 0;
     this.#began = this.#sys.clockMonotonic();
-    write(this.#sys, 2, `${title}\n`);
+    write(this.#sys, `${title}\n`);
     this.draw();
   }
 
@@ -103,7 +104,7 @@ export class Bars {
     const shown = [...(lines.length + 2 > rows ? [] : lines), this.#summary()];
     const up = this.#drawn === 0 ? "" : `\u001b[${this.#drawn}A`;
     // \e[K: what is left of a longer line goes.
-    write(this.#sys, 2, `${up}${shown.map((line) => `\r${line.slice(0, columns - 1)}\u001b[K\n`).join("")}`);
+    write(this.#sys, `${up}${shown.map((line) => `\r${line.slice(0, columns - 1)}\u001b[K\n`).join("")}`);
     this.#drawn = shown.length;
   }
 
@@ -122,7 +123,7 @@ export class Bars {
 
   /** A terminal that has not been told its size says 0 by 0. */
   #size(): { readonly columns: number; readonly rows: number } {
-    using terminal = borrowed(this.#sys, 2);
+    using terminal = standardError(this.#sys);
     const [columns = 0, rows = 0] = this.#sys.windowSize(terminal.fd);
     return { columns: columns === 0 ? 80 : columns, rows: rows === 0 ? 24 : rows };
   }
@@ -140,24 +141,26 @@ function lineOf({ digest, size, bytes, note, isPacking }: Bar, columns: number):
   return `${name} [${"=".repeat(full)}${" ".repeat(width - full)}] ${figures}`;
 }
 
-/** Whether somebody looks at standard error. */
-export function isWatched(sys: Sys): boolean {
-  using errors = borrowed(sys, 2);
-  return sys.isTerminal(errors.fd);
+/** How much can be shown on standard error: bars, lines where the terminal does not say that it can do more, or nothing. */
+export function sightOf({ sys, env }: Pick<Context, "sys" | "env">): "bars" | "lines" | "none" {
+  using errors = standardError(sys);
+  if (!sys.isTerminal(errors.fd)) return "none";
+  // terminfo(7): "dumb" moves no cursor. Who names no terminal has said as little.
+  return ["", "dumb"].includes(variable(env, "TERM")) ? "lines" : "bars";
 }
 
-/** Writes to a standard stream. */
-export function write(sys: Sys, number: number, text: string): void {
+/** Writes to standard error. */
+export function write(sys: Sys, text: string): void {
   try {
-    using output = borrowed(sys, number);
-    sys.writeText(output.fd, text);
+    using errors = standardError(sys);
+    sys.writeText(errors.fd, text);
   } catch {
     // Nobody looks; what is done goes on.
   }
 }
 
-/** A standard stream, which stays open. */
-function borrowed(sys: Sys, number: number): Disposable & { readonly fd: Fd } {
-  const fd = sys.inherited(number);
+/** It stays open. */
+function standardError(sys: Sys): Disposable & { readonly fd: Fd } {
+  const fd = sys.inherited(2);
   return { fd, [Symbol.dispose]: () => void fd.take() };
 }

@@ -1,5 +1,5 @@
 /** A container's own files in the store, `containers/TOKEN/`, and who may still be using them. */
-import { O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../sys/constants.ts";
+import { LOCK_EX, LOCK_SH, O_CREAT, O_EXCL, O_NOFOLLOW, O_WRONLY } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt } from "../sys/failure.ts";
 import { openDirectory, readFileIfAny } from "../sys/files.ts";
@@ -48,8 +48,21 @@ export function newContainerPath({ sys, path }: Store): string {
 }
 
 /**
+ * Held by whoever makes a container until its note is there, and the name of its image still is; and by whoever looks for
+ * such notes before he takes a name away. Many may begin at once, and none waits for a load or a pull.
+ */
+export function lockContainers({ sys, path }: Store, holder: "maker" | "remover"): Disposable {
+  return attempt(`lock ${path}/containers`, () => {
+    const folder = openDirectory(sys, null, `${path}/containers`);
+    sys.flock(folder, holder === "maker" ? LOCK_SH : LOCK_EX);
+    return folder;
+  });
+}
+
+/**
  * Makes a container's directory, and in it first of all the note that it uses the image: whoever removes the image looks for
- * such notes after taking its name away, and whoever runs it looks for the name after writing the note. Until the note is
+ * such notes after taking its name away, or giving it to another image, and whoever runs it looks for the name after writing the
+ * note. Until the note is
  * there the directory has another name, which says who is at it.
  */
 export function makeContainerFiles({ sys, path }: Store, owned: string, image: ImageRecord, owner: Owner): void {

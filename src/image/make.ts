@@ -8,7 +8,7 @@ import { originalPath } from "../container/protect.ts";
 import { dirname } from "../spec/paths.ts";
 import { openLayer } from "../mechanisms/erofs.ts";
 import type { Overlay } from "../spec/spec.ts";
-import { makeContainerFiles, writeFile, type Owner } from "./containers.ts";
+import { lockContainers, makeContainerFiles, writeFile, type Owner } from "./containers.ts";
 import { fillVolume } from "./fill.ts";
 import type { UsedVolume } from "./mounts.ts";
 import { stillNamed, type Obtained } from "./obtain.ts";
@@ -37,13 +37,11 @@ export interface Files {
 /** Throws a Failure; nothing is left then. */
 export function makeFiles(store: Store, files: Files): void {
   const { sys } = store;
-  const { image, owned, options, overlay } = files;
-  makeContainerFiles(store, owned, image.record, files.owner);
+  const { owned, options, overlay } = files;
+  noteUse(store, files);
   try {
     // The note says which ids are taken: others may choose now.
     files.chosen?.[Symbol.dispose]();
-    // Whoever takes the name away now sees that the image is in use; if it is gone already, its layers may be too.
-    if (!stillNamed(store, image.record)) throw new Failure("the image was removed or replaced meanwhile");
     attempt(`make the files of the container in ${owned}`, () => {
       using folder = openDirectory(sys, null, owned);
       for (const name of ["rootfs", "work"]) sys.mkdirat(folder, name, 0o700);
@@ -59,6 +57,16 @@ export function makeFiles(store: Store, files: Files): void {
     sys.removeTree(null, owned);
     throw error;
   }
+}
+
+/** From here on the image is in use, and keeps its layers. Throws a Failure, and nothing is left then. */
+function noteUse(store: Store, { image, owned, owner }: Files): void {
+  using _lock = lockContainers(store, "maker");
+  makeContainerFiles(store, owned, image.record, owner);
+  // If its name has gone already, its layers may have, too.
+  if (stillNamed(store, image.record)) return;
+  store.sys.removeTree(null, owned);
+  throw new Failure("the image was removed or replaced meanwhile");
 }
 
 /** A new directory with the mode and owner of another: overlayfs shows the upper root's as the root's. */

@@ -1,15 +1,17 @@
 /** The image that `--image` means: one of the store, or one that is loaded on the way. */
 import { Failure } from "../sys/failure.ts";
+import { quote } from "../spec/reader.ts";
 import type { Context } from "../commands/context.ts";
 import { hexOf } from "./digest.ts";
 import { parseImageConfig, type ImageConfig } from "./image-config.ts";
 import { loadImages, namesOf, openImages, severalFound } from "./load.ts";
-import { findNamed, parsePlatform, type Platform } from "./platform.ts";
+import { findNamed, isFor, nameOf, parsePlatform, type Platform } from "./platform.ts";
 import { parseReference } from "./reference.ts";
 import {
   findRecord,
-  isThere,
   findRecordIfAny,
+  isName,
+  isThere,
   listRecords,
   makeStore,
   readBlob,
@@ -37,22 +39,38 @@ export function parsePullPolicy(text: string | undefined): PullPolicy {
   throw new Failure(`--pull must be never, missing or always: current value is ${JSON.stringify(text)}`);
 }
 
+/** On which terms an image is taken. */
+interface Terms {
+  readonly policy: PullPolicy;
+  readonly platform?: Platform | undefined;
+}
+
 /** The image that `text`, a name or a transport, means; of several the one for `platform`. Throws a Failure. */
-export function obtainImage(
-  context: Context,
-  store: Store,
-  text: string,
-  { policy, platform }: { readonly policy: PullPolicy; readonly platform?: Platform | undefined },
-): Obtained {
+export function obtainImage(context: Context, store: Store, text: string, { policy, platform }: Terms): Obtained {
   const { sys, env } = context;
   const place = parseOutside(text);
-  if (place === undefined) {
-    const found = policy === "always" ? undefined : findRecordIfAny(store, text);
-    if (found !== undefined) return describe(store, forPlatform(store, found, platform));
-    return policy === "never" ? describe(store, findRecord(store, text)) : pullOne(context, text, platform);
-  }
+  if (place === undefined) return findHere(store, text, { policy, platform }) ?? pullOne(context, text, platform);
   using worker = new Worker(sys, env);
   return findLoaded(store, worker, place) ?? loadOne(context, store, worker, place);
+}
+
+/** Undefined where it is to be pulled: as for docker, an image for another platform is not the one. Throws a Failure. */
+function findHere(store: Store, text: string, { policy, platform }: Terms): Obtained | undefined {
+  if (policy === "always") return undefined;
+  const record = policy === "never" ? findRecord(store, text) : findRecordIfAny(store, text);
+  if (record === undefined) return undefined;
+  const here = describe(store, forPlatform(store, record, platform));
+  if (platform === undefined || isFor(here.config.platform, platform)) return here;
+  // An id is one image's, wherever it is.
+  const byName = isName(store, text);
+  if (byName && policy === "missing") return undefined;
+  const others = record.name === undefined ? [] : readAllNamed(store, record.name);
+  const is = [nameOf(here.config.platform), ...others.flatMap((each) => each.platform ?? [])].join(", ");
+  const wanted = nameOf(platform);
+  const hint = byName
+    ? `"tsrun image pull --platform ${wanted} ${text}" brings that`
+    : "an id is of one platform: give a name";
+  throw new Failure(`image ${quote(text)} in the store is for ${is}, and --platform asks for ${wanted} (${hint})`);
 }
 
 /** Of the images of one name the one for this platform; the one that the name means where there is none, or none is asked for. */

@@ -114,8 +114,13 @@ export function nameOf({ os, architecture, variant }: Platform): string {
   return [os, architecture, variant].filter((part) => part !== "").join("/");
 }
 
+/** Whether an image of this platform is what is `wanted`, whose variant may be left out; undefined is any. */
+export function isFor(platform: Platform, wanted: Platform | undefined): boolean {
+  return wanted === undefined || findNamed([{ platform }], wanted) !== undefined;
+}
+
 /** Throws a Failure where the image is not for the platform that is `wanted`, whose variant may be left out. */
 export function checkPlatform(platform: Platform, wanted: Platform | undefined): void {
-  if (wanted === undefined || findNamed([{ platform }], wanted) !== undefined) return;
+  if (wanted === undefined || isFor(platform, wanted)) return;
   throw new Failure(`the image is for ${nameOf(platform)}, and --platform asks for ${nameOf(wanted)}`);
 }

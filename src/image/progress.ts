@@ -8,7 +8,7 @@ import { familiar, parseReference } from "./reference.ts";
 /** The view that the options ask for. Throws a Failure. */
 export function viewFor(context: Context, parsed: Parsed, doing: Doing): PullView {
   const kind = option(parsed, "progress") ?? "auto";
-  const view = viewOf(context.sys, kind, doing);
+  const view = viewOf(context, kind, doing);
   if (view === undefined)
     throw new Failure(`--progress must be auto, plain or json: current value is ${JSON.stringify(kind)}`);
   return isSet(parsed, "quiet") ? SILENT : view;

@@ -1,6 +1,6 @@
 /** What nothing uses goes: names that lead to no container, and all that only they needed. */
 import { hexOf } from "./digest.ts";
-import { lookAtContainers } from "./containers.ts";
+import { lockContainers, lookAtContainers } from "./containers.ts";
 import { familiar, parseReference } from "./reference.ts";
 import { listRecords, lockStore, namesIn, removeRecord, type ImageRecord, type Store } from "./store.ts";
 import { discard, emptyTrash, findLeftovers, findUnused } from "./sweep.ts";
@@ -33,6 +33,7 @@ export function pruneStore(store: Store, worker: Worker, { all, dryRun }: Prunin
 
 function takeAway(store: Store, { all, dryRun }: Pruning): Pick<Pruned, "images" | "paths"> {
   using _lock = lockStore(store);
+  using _containers = lockContainers(store, "remover");
   const used = new Set(lookAtContainers(store).used.map(({ id }) => id));
   const going = listRecords(store).filter(({ name, id }) => (all || name === undefined) && !used.has(id));
   if (!dryRun) for (const record of going) removeRecord(store, record);

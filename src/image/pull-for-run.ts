@@ -9,5 +9,5 @@ import { Worker } from "./worker.ts";
 /** Pulls for this machine, or for the platform that is asked for, with what the files of the host say. Throws a Failure. */
 export function pullForRun(context: Context, text: string, platform: Platform | undefined): Loaded[] {
   using worker = new Worker(context.sys, context.env);
-  return pullImage(context, worker, text, { platform, verify: true, view: viewOf(context.sys, "auto", "pull") });
+  return pullImage(context, worker, text, { platform, verify: true, view: viewOf(context, "auto", "pull") });
 }

@@ -1,6 +1,8 @@
 /** What a person or a program sees of a pull or a load. */
 import type { Sys } from "../sys/sys.ts";
-import { Bars, isWatched, shortened, wordsOf, write, type Part } from "./bars.ts";
+import type { Context } from "../commands/context.ts";
+import { Bars, shortened, sightOf, wordsOf, write, type Part } from "./bars.ts";
+import { JsonStream } from "./json-stream.ts";
 import type { LayerEvent } from "./worker.ts";
 import { sizeText } from "./words.ts";
 
@@ -9,6 +11,8 @@ export interface PullView {
   found(image: PulledImage): void;
   heard(event: LayerEvent): void;
   done(): void;
+  /** After the last one. Throws a Failure where a program could not be told all. */
+  close(): void;
 }
 
 interface PulledImage {
@@ -25,20 +29,27 @@ type PulledLayer = Part & { readonly isThere: boolean };
 /** The word for what is done. */
 export type Doing = "pull" | "load";
 
-export const SILENT: PullView = { found: () => undefined, heard: () => undefined, done: () => undefined };
+export const SILENT: PullView = {
+  found: () => undefined,
+  heard: () => undefined,
+  done: () => undefined,
+  close: () => undefined,
+};
 
 /** What --progress names; undefined for a word that is none of its. A load says nothing where nobody looks, as docker's. */
-export function viewOf(sys: Sys, kind: string, doing: Doing): PullView | undefined {
+export function viewOf(context: Pick<Context, "sys" | "env">, kind: string, doing: Doing): PullView | undefined {
+  const { sys } = context;
   if (kind === "json") return jsonView(sys);
   if (kind === "plain") return plainView(sys, doing);
   if (kind !== "auto") return undefined;
-  if (isWatched(sys)) return barsView(sys);
-  return doing === "pull" ? plainView(sys, doing) : SILENT;
+  const sight = sightOf(context);
+  if (sight === "bars") return barsView(sys);
+  return sight === "lines" || doing === "pull" ? plainView(sys, doing) : SILENT;
 }
 
 /** One object a line on standard output: README.md, "Pulling and loading images". */
 function jsonView(sys: Sys): PullView {
-  const tell = (event: object): void => write(sys, 1, `${JSON.stringify(event)}\n`);
+  const stream = new JsonStream(sys);
   let layers: readonly PulledLayer[] = [];
   let isUpToDate = false;
   return {
@@ -46,21 +57,22 @@ function jsonView(sys: Sys): PullView {
       ({ layers, isUpToDate } = image);
       const { name, digest } = image;
       const described = layers.map((layer) => ({ digest: layer.digest, size: layer.size, exists: layer.isThere }));
-      tell({ event: "found", name, digest, layers: described });
+      stream.tell({ event: "found", name, digest, layers: described });
     },
     heard: (event) => {
       const { digest } = layers[event.layer] ?? {};
-      if (event.event === "note") tell({ event: event.what, layer: digest, reason: event.reason });
-      else tell({ event: "progress", layer: digest, bytes: event.bytes, total: event.total });
+      if (event.event === "note") stream.tell({ event: event.what, layer: digest, reason: event.reason });
+      else stream.tell({ event: "progress", layer: digest, bytes: event.bytes, total: event.total });
     },
-    done: () => tell({ event: "done", ...(isUpToDate ? { upToDate: true } : {}) }),
+    done: () => stream.tell({ event: "done", ...(isUpToDate ? { upToDate: true } : {}) }),
+    close: () => stream.close(),
   };
 }
 
 /** A line for each thing that happened, on standard error. */
 function plainView(sys: Sys, doing: Doing): PullView {
   let layers: readonly PulledLayer[] = [];
-  const tell = (text: string): void => write(sys, 2, `${text}\n`);
+  const tell = (text: string): void => write(sys, `${text}\n`);
   let finished = new Set<number>();
   return {
     found: (image) => {
@@ -85,6 +97,7 @@ function plainView(sys: Sys, doing: Doing): PullView {
       }
     },
     done: () => undefined,
+    close: () => undefined,
   };
 }
 
@@ -92,10 +105,11 @@ function barsView(sys: Sys): PullView {
   const bars = new Bars(sys, { there: "layers were here already", learns: false });
   return {
     found: ({ name, digest, layers, isUpToDate }) => {
-      if (isUpToDate) write(sys, 2, `${name} is ${digest}: up to date\n`);
+      if (isUpToDate) write(sys, `${name} is ${digest}: up to date\n`);
       else bars.begin(name, layers);
     },
     heard: (event) => bars.heard(event),
     done: () => bars.draw(),
+    close: () => undefined,
   };
 }

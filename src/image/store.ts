@@ -250,13 +250,18 @@ export function findRecords(store: Store, text: string): ImageRecord[] {
 }
 
 function lookUp(store: Store, text: string): ImageRecord[] {
-  const byName = looksLikeId(text) && text.length === 64 ? undefined : namedOr(store, text);
+  const byName = namedOr(store, text);
   if (byName !== undefined) return [byName];
   const hex = text.startsWith("sha256:") ? text.slice(7) : text;
   const found = looksLikeId(hex) ? listRecords(store).filter(({ id }) => hexOf(id).startsWith(hex)) : [];
   if (new Set(found.map(({ id }) => id)).size > 1)
     throw new Failure(`${quote(text)} is the beginning of several image ids: give more of it`);
   return found;
+}
+
+/** Whether `text` means an image by a name, which a registry may know too, and not by an id. */
+export function isName(store: Store, text: string): boolean {
+  return namedOr(store, text) !== undefined;
 }
 
 /** The image that `text` means. Throws a Failure. */
@@ -266,7 +271,7 @@ export function findRecord(store: Store, text: string): ImageRecord {
 }
 
 function namedOr(store: Store, text: string): ImageRecord | undefined {
-  if (text.startsWith("sha256:")) return undefined;
+  if (text.startsWith("sha256:") || (looksLikeId(text) && text.length === 64)) return undefined;
   const reference = parseReference(text);
   if (reference.digest === undefined) return readNamed(store, reference);
   const { registry, path, digest } = reference;

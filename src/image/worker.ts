@@ -142,6 +142,11 @@ const PROGRAM = "tsrun-image";
 
 const SIGPIPE = 13;
 
+/** Whoever writes to somebody who has gone gets EPIPE, until a worker is disposed of. */
+export function ignoreBrokenPipes(sys: Sys): void {
+  sys.ignoreSignal(SIGPIPE);
+}
+
 /** The number of the first descriptor that a worker is passed. */
 export const PASSED = 3;
 
@@ -210,7 +215,7 @@ export class Worker implements Disposable {
   }
 
   #write(line: string): void {
-    this.#sys.ignoreSignal(SIGPIPE); // A worker that is gone shows when it is listened to.
+    ignoreBrokenPipes(this.#sys); // A worker that is gone shows when it is listened to.
     try {
       this.#sys.writeText(this.#piped.input, line);
     } catch (error) {

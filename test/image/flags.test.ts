@@ -218,12 +218,28 @@ test("an id can be given by --name, is told, and is written to --cidfile, which 
   assert.ok(existsSync(file), "it is the caller's to remove");
 });
 
-test("an image for another platform than the one that is asked for is refused", [], async (box) => {
-  const store = new Store(box);
-  await store.load();
-  assert.equal(store.says("echo yes", "--platform", "linux/amd64"), "yes");
-  assert.match(store.refuses("run", "--image", "it", "--platform", "linux/arm64", box.id()), /is for linux\/amd64/);
-});
+test(
+  "an image for another platform than the one that is asked for is refused where nothing may be pulled",
+  [],
+  async (box) => {
+    const store = new Store(box);
+    const id = await store.load();
+    assert.equal(store.says("echo yes", "--platform", "linux/amd64"), "yes");
+    const refuses = (...image: string[]): string =>
+      store.refuses("run", "--platform", "linux/arm64", "--image", ...image, box.id());
+    assert.equal(
+      refuses("it", "--pull", "never"),
+      'image "it" in the store is for linux/amd64, and --platform asks for linux/arm64 ' +
+        '("tsrun image pull --platform linux/arm64 it" brings that)',
+    );
+    assert.match(
+      refuses(`oci-archive:${box.path("it.tar")}`),
+      /is for linux\/amd64, and --platform asks for linux\/arm64$/,
+    );
+    for (const text of [id, id.slice(7), id.slice(7, 19)])
+      assert.match(refuses(text), /asks for linux\/arm64 \(an id is of one platform: give a name\)$/);
+  },
+);
 
 test("kill without a signal sends what the container wants to be stopped with", [], async (box) => {
   const store = new Store(box);

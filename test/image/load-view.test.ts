@@ -105,7 +105,7 @@ test("bars of layers whose size nobody has said show what has been read", [], as
   store.prints("image", "rm", "one:1");
   const load = box.command("--store", store.path, "image", "load", "-i", box.path("saved.tar"));
   // A terminal that has not been told its size.
-  const terminal = Terminal.run(load, box.path("tty"), box.environment(), [0, 0]);
+  const terminal = Terminal.run(load, box.path("tty"), box.environment({ TERM: "xterm" }), [0, 0]);
   assert.equal(await terminal.ended(), 0);
   const shown = terminal.shown().replaceAll("\u001b[K", "");
   assert.match(shown, /one:1\r\n\r[0-9a-f]{12} 0B\r\n\r0B, 0B\/s\r\n/);
@@ -121,7 +121,7 @@ test("on a narrow terminal the bars are shorter, and figures are shown all the s
     [25, undefined],
   ] as const) {
     const load = box.command("--store", box.path(`store${columns}`), "image", "load", "-i", archive);
-    const terminal = Terminal.run(load, box.path(`tty${columns}`), box.environment(), [24, columns]);
+    const terminal = Terminal.run(load, box.path(`tty${columns}`), box.environment({ TERM: "xterm" }), [24, columns]);
     assert.equal(await terminal.ended(), 0);
     const lines = terminal
       .shown()

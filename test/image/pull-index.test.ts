@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { ARCHITECTURE } from "../../scripts/fixtures.ts";
 import { test } from "../support/box.ts";
+import type { Result } from "../support/runtime.ts";
 import { FakeRegistry, pull } from "./fake-registry.ts";
 import { filesLayer, Store } from "./images.ts";
 import { OTHER, OTHER_NAME, twoMachines } from "./machines.ts";
@@ -51,7 +52,10 @@ test("images for all machines are under one name, and each is reached", [], asyn
   assert.equal(run(), "this");
   assert.equal(run("--platform", OTHER_NAME), "another");
   assert.equal(run("--platform", OTHER.architecture), "another");
-  assert.match(store.refuses("run", "--image", name, "--platform", "linux/mips", box.id()), /asks for linux\/mips/);
+  assert.match(
+    store.refuses("run", "--image", name, "--pull", "never", "--platform", "linux/mips", box.id()),
+    new RegExp(`is for linux/${ARCHITECTURE}, ${OTHER_NAME}, and --platform asks for linux/mips`),
+  );
   assert.match(store.prints("image", "ls"), new RegExp(`PLATFORM.*\\n(.*\\n)*.* 1 +${OTHER_NAME} `));
   assert.match(
     store.prints("image", "ls", "--tree"),
@@ -64,6 +68,52 @@ test("images for all machines are under one name, and each is reached", [], asyn
   assert.match(store.prints("image", "check"), / 0 faults\n$/);
   store.prints("image", "rm", name, "mine");
   assert.deepEqual([store.names("refs"), store.names("layers"), store.names("blobs/sha256")], [[], [], []]);
+});
+
+test(
+  "an image for another platform is pulled, as one that is missing, and the name means it from then on",
+  [],
+  async (box) => {
+    const store = new Store(box);
+    await using registry = await FakeRegistry.start();
+    await twoMachines(registry, "1");
+    const name = `${registry.host}/x:1`;
+    await pull(store, ["-q", name]);
+    const first = inspect(store, name);
+    const run = (command: string, ...flags: string[]): Promise<Result> =>
+      store.begin([command, "--image", name, ...flags, box.id(), "--", "cat", "/for"]).ended;
+    const other = await run("run", "--platform", OTHER_NAME);
+    assert.deepEqual([other.status, other.stdout], [0, "another"], other.stderr);
+    assert.match(other.stderr, /1 layers to pull, .* 1 are here already/);
+    assert.equal(inspect(store, name).Architecture, OTHER.architecture);
+    assert.deepEqual(inspect(store, first.Id).RepoTags, [], "as after a pull for that platform");
+    const asked = registry.asked.length;
+    assert.equal((await run("run", "--platform", OTHER.architecture)).stdout, "another");
+    assert.equal((await run("run")).stdout, "another", "who asks for none gets what the name means");
+    assert.equal(registry.asked.length, asked, "it is here now");
+    const created = await run("create", "--platform", `linux/${ARCHITECTURE}`);
+    assert.equal(created.status, 0, created.stderr);
+    assert.equal(inspect(store, name).Id, first.Id);
+  },
+);
+
+test("where no registry has an image for the platform, its pull says so and what was there stays", [], async (box) => {
+  const store = new Store(box);
+  await using registry = await FakeRegistry.start();
+  await twoMachines(registry, "1");
+  registry.add("2", [await filesLayer({ a: "1" })]);
+  for (const tag of ["1", "2"]) await pull(store, ["-q", `${registry.host}/x:${tag}`]);
+  const before = store.contents();
+  for (const [tag, why] of [
+    ["1", `is not for linux/mips: it is for linux/${ARCHITECTURE}, ${OTHER_NAME}`],
+    ["2", `is for linux/${ARCHITECTURE}, and not for linux/mips`],
+  ]) {
+    const name = `${registry.host}/x:${tag}`;
+    const { status, stderr } = await store.begin(["run", "--image", name, "--platform", "linux/mips", box.id()]).ended;
+    assert.equal(status, 125);
+    assert.match(stderr, new RegExp(`^[^\n]*cannot pull ${name}: the image ${why}[^\n]*\n$`));
+  }
+  assert.deepEqual(store.contents(), before);
 });
 
 test("a name that has not moved is up to date; one that has leaves the old image without a name", [], async (box) => {

@@ -50,7 +50,7 @@ test("an image in use keeps its layers when its name goes, and loses them afterw
   await store.load({ Cmd: ["sleep", "100"] });
   const id = box.id();
   store.tsrun(["run", "--image", "it", "-d", id], { output: box.path("out") });
-  store.prints("image", "rm", "it");
+  store.prints("image", "rm", "--force", "it");
   assert.equal(store.names("layers").length, 1);
   assert.equal(box.ok("exec", id, "cat", "/etc/group").stdout.split("\n").length, 4);
   await box.remove(id);

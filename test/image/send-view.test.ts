@@ -107,13 +107,13 @@ test("on a terminal there is a bar for each blob", ["tool:python3"], async (box)
   for (const [at, way] of WAYS.entries()) {
     const [name = "", ...args] = way(all);
     const command = box.command("--store", all.store.path, "image", name, ...args);
-    const terminal = Terminal.run(command, box.path(`tty${at}`), box.environment());
+    const terminal = Terminal.run(command, box.path(`tty${at}`), box.environment({ TERM: "xterm" }));
     assert.equal(await terminal.ended(), 0, terminal.shown());
     assert.match(terminal.shown(), /[0-9a-f]{12} \[={30}\] [0-9.]+[kM]?B\/[0-9.]+[kM]?B/, args.join(" "));
     assert.match(terminal.shown(), /[0-9.]+[kM]?B of [0-9.]+[kM]?B, [0-9.]+[kMG]?B\/s/);
   }
   const again = box.command("--store", all.store.path, "image", "push", "it", `${registry.host}/x:1`);
-  const terminal = Terminal.run(again, box.path("again"), box.environment());
+  const terminal = Terminal.run(again, box.path("again"), box.environment({ TERM: "xterm" }));
   assert.equal(await terminal.ended(), 0);
   assert.match(terminal.shown(), /is there already/);
   assert.match(terminal.shown(), /; 2 of 2 blobs were there already/);
@@ -131,7 +131,7 @@ test("a pull and a load have the same bars", ["tool:python3"], async (box) => {
     const fresh = new Store(box, `fresh${at}`);
     const shown = async (): Promise<string> => {
       const command = box.command("--store", fresh.path, "image", ...way);
-      const terminal = Terminal.run(command, box.path(`fresh-tty${at}`), box.environment());
+      const terminal = Terminal.run(command, box.path(`fresh-tty${at}`), box.environment({ TERM: "xterm" }));
       assert.equal(await terminal.ended(), 0, terminal.shown());
       return terminal.shown();
     };

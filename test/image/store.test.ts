@@ -95,7 +95,7 @@ test("prune takes images without a name, and with --all those that no container 
   store.prints("create", "--image", "it", id);
   assert.match(store.prints("image", "prune", "--all"), /^idle:latest\n/);
   assert.match(store.prints("image", "ls"), /^it /m, "a container uses it");
-  store.prints("image", "rm", "it");
+  store.prints("image", "rm", "--force", "it");
   assert.match(store.prints("image", "prune", "--all"), /freed 0B\n$/);
   assert.equal(store.names("layers").length, 1);
   store.prints("delete", "--force", id);
@@ -108,7 +108,7 @@ test("du says what takes which space, and what prune would free", [], async (box
   await store.load();
   const id = box.id();
   store.prints("create", "--image", "it", id);
-  store.prints("image", "rm", "it");
+  store.prints("image", "rm", "--force", "it");
   const rows = (): Record<string, { count: number; bytes: number; reclaimable: number }> =>
     Object.fromEntries(
       (JSON.parse(store.prints("image", "du", "--format", "json")) as { what: string }[]).map((row) => [row.what, row]),

@@ -127,7 +127,7 @@ test("rm and prune take nothing away from a pull under way, nor from a container
     "echo up; sleep 0.5; cat /etc/group",
   ]);
   await eventually(() => running.read().stdout.startsWith("up"), "it runs");
-  store.prints("image", "rm", name);
+  store.prints("image", "rm", "-f", name);
   store.prints("image", "prune", "--all");
   assert.match((await running.ended).stdout, /staff/);
   store.prints("image", "prune", "--all");

@@ -13,10 +13,8 @@ use super::{
 use qjs_sys::{JSContext, JSMallocFunctions, JSRuntime, JSValue, size_t};
 use std::{
     cell::UnsafeCell,
-    ffi::{c_int, c_void},
-    ops::Range,
+    ffi::c_void,
     ptr::{self, NonNull},
-    slice,
 };
 
 /// What the binary has room for: the program after its top level. The build script reckons it from the program's size.
@@ -27,7 +25,6 @@ pub const STORED: usize = match usize::from_str_radix(env!("TSRUN_HEAP_ROOM"), 1
 /// What a command can use beyond it: more than any config.json needs. The engine answers "out of memory" then. Pages
 /// are the kernel's until touched.
 const GROWTH: usize = 40 << 20;
-const PAGE: usize = 4096;
 /// In front of each block: its class, so that free and realloc know its size.
 pub const HEADER: usize = 8;
 /// The header of a block that was freed while blocks were placed: no class.
@@ -108,11 +105,17 @@ pub fn set_roots(roots: Roots) {
     unsafe { arena().as_mut() }.roots = Some(roots);
 }
 
+/// The stored half, where it lies.
+#[must_use]
+pub fn stored() -> NonNull<[u8]> {
+    NonNull::slice_from_raw_parts(arena().cast(), size_of::<Stored>())
+}
+
 /// The stored half's bytes, to be put into the binary.
 #[must_use]
 pub fn image() -> &'static [u8] {
     // SAFETY: the arena is plain memory of this size, and the process does nothing else with it any more.
-    unsafe { slice::from_raw_parts(arena().as_ptr().cast(), size_of::<Stored>()) }
+    unsafe { stored().as_ref() }
 }
 
 /// The stored half's room for blocks.
@@ -127,41 +130,10 @@ pub fn set_reach(reach: Reach) {
     unsafe { arena().as_mut() }.reach = reach;
 }
 
-/// What a command will do with the stored half.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Use {
-    /// It looks here and there.
-    Little,
-    /// It writes to most of what any command writes to: one call for all those pages costs less than a fault for each.
-    Much,
-    /// And to what only commands with an image touch.
-    Image,
-}
-
-/// Tells the kernel how the memory will be used, which no command depends on.
-pub fn expect(how: Use) {
+#[must_use]
+pub fn reach() -> Reach {
     // SAFETY: as above.
-    let stored = unsafe { arena().as_ref() };
-    let blocks = stored.bytes.0.as_ptr().addr() - arena().addr().get();
-    let page = |reach: u32| (blocks + reach as usize).next_multiple_of(PAGE);
-    let Reach { written, warm, image_written, image } = stored.reach;
-    if how != Use::Little {
-        advise(0..blocks + written as usize, libc::MADV_POPULATE_WRITE);
-    }
-    if how == Use::Image {
-        advise(page(warm)..page(image_written), libc::MADV_POPULATE_WRITE);
-    }
-    // A part of memory by itself: a fault in front of it maps nothing of it, although the file's pages may hang together.
-    let cold = page(if how == Use::Image { image } else { warm });
-    advise(cold..size_of::<Stored>(), libc::MADV_RANDOM);
-}
-
-/// `part`, which begins at a page, is of the stored half.
-fn advise(part: Range<usize>, advice: c_int) {
-    // SAFETY: within the arena.
-    let start = unsafe { arena().as_ptr().cast::<u8>().add(part.start) };
-    // SAFETY: advice changes no contents.
-    unsafe { libc::madvise(start.cast(), part.len(), advice) };
+    unsafe { arena().as_ref() }.reach
 }
 
 /// From now on every block is placed by `place` and none is used twice: the n-th one is always the same. None: as usual, from

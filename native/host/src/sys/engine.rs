@@ -1,7 +1,8 @@
 //! The engine: a quickjs-ng without parser, its memory in the arena, its modules compiled when the program was built.
 
 use super::{
-    arena::{self, Roots, Use},
+    advice::{Use, expect},
+    arena::{self, Roots},
     boot::boot,
     fd,
     modules::Module,
@@ -125,7 +126,7 @@ pub unsafe fn start(modules: &'static [Module], argument_list: *const *const c_c
     let entering = protect(&args, &env);
     if arena::roots().is_some() {
         let has_image = args.iter().any(|arg| arg.as_str().is_some_and(|text| text.starts_with("--image")));
-        arena::expect(match (entering, has_image) {
+        expect(match (entering, has_image) {
             (false, _) => Use::Little,
             (true, false) => Use::Much,
             (true, true) => Use::Image,

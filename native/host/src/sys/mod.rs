@@ -1,6 +1,7 @@
 //! The table of native calls. A call is written once, in the file of its family: its name, its types and its words make both
 //! the function that the engine calls and the declaration in `src/sys/native.d.ts`.
 
+mod advice;
 mod ahead;
 pub mod arena;
 pub mod boot;

@@ -1,9 +1,10 @@
 //! Pieces of a stream, shared by those who read it, and used again: a fresh piece of this size costs the
-//! kernel a page fault every 4 KiB.
+//! kernel a page fault every 4 KiB. Each is handed from thread to thread, and who waits for it is woken: in pieces of 256 KiB an
+//! image takes a tenth more processor time.
 
 use std::sync::{Arc, Mutex};
 
-const SIZE: usize = 256 * 1024;
+const SIZE: usize = 1 << 20;
 
 /// Pieces that nobody uses at the moment.
 #[derive(Default)]
