@@ -50,8 +50,12 @@ export function variable(env: readonly string[], name: string): string {
   return entry === undefined ? "" : entry.slice(name.length + 1);
 }
 
-/** `path` from the working directory. Throws a Failure where that is out of reach, which getcwd(2) tells by its first word. */
+/**
+ * `path` from the working directory. Throws a Failure where that is out of reach, which getcwd(2) tells by its first word, and for
+ * "", which is a variable that nobody has set, and not the working directory.
+ */
 export function absolutePath(sys: Sys, path: string): string {
+  if (path === "") throw new Failure("a path must not be empty");
   if (isAbsolute(path)) return resolve("/", path);
   const here = sys.getcwd();
   if (!isAbsolute(here))

@@ -97,5 +97,6 @@ function operandOf(text: string): Operand {
 
 /** From the working directory; what stands at the end of a path says something, so it is not cleaned. */
 function hostPath(sys: Sys, path: string): string {
+  if (path === "") throw new Failure("a path must not be empty");
   return isAbsolute(path) ? path : `${sys.getcwd()}/${path}`;
 }

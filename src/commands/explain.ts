@@ -110,7 +110,7 @@ function originOf(context: Context, parsed: Parsed, lasting: boolean): Origin {
   const { sys } = context;
   const name = option(parsed, "image");
   if (name !== undefined) return imageOrigin(context, parsed, name, lasting);
-  const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
+  const bundle = absolutePath(sys, option(parsed, "bundle") || ".");
   const file = option(parsed, "config");
   const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);
   const config = attempt(`read ${path}`, () => readFile(sys, null, path, CONFIG_LIMIT));

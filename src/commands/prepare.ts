@@ -72,7 +72,7 @@ function originOf(context: Context, parsed: Parsed, lasting: boolean): Origin {
     rootless.becomeCapable(sys);
     rootless.enterOwnMounts(sys);
   }
-  const bundle = absolutePath(sys, option(parsed, "bundle") ?? ".");
+  const bundle = absolutePath(sys, option(parsed, "bundle") || ".");
   const file = option(parsed, "config");
   const path = file === undefined ? `${bundle}/${CONFIG_FILE}` : absolutePath(sys, file);
   return { id: parsed.operands[0] ?? "", config: readConfig(sys, path), bundle, make: () => undefined };

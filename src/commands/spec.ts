@@ -10,7 +10,7 @@ import { absolutePath, isSet, option, type Context, type Parsed } from "./contex
 export function run({ sys }: Context, parsed: Parsed): number {
   const example = exampleConfig();
   const config = isSet(parsed, "rootless") ? toRootless(example, sys.geteuid(), sys.getegid()) : example;
-  using file = createFile(sys, `${absolutePath(sys, option(parsed, "bundle") ?? ".")}/${CONFIG_FILE}`);
+  using file = createFile(sys, `${absolutePath(sys, option(parsed, "bundle") || ".")}/${CONFIG_FILE}`);
   sys.writeText(file, JSON.stringify(config, undefined, "\t"));
   return 0;
 }

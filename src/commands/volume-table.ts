@@ -25,7 +25,7 @@ export const VOLUME_COMMANDS: readonly Command[] = [
         name: "filter",
         short: "f",
         value: "KIND=VALUE",
-        help: "only those with name=, label=, dangling=true or dangling=false",
+        help: "only those with name=, label=, driver=, dangling=true or dangling=false",
       },
       { name: "format", value: "FORMAT", help: "table or json" },
       { name: "quiet", short: "q", help: "only names" },

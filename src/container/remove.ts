@@ -21,7 +21,7 @@ export function removeContainer(
     if (owned !== undefined) {
       // Of a user without privileges: they may be of ids that are lent to it.
       if (sys.geteuid() !== 0) sys.load("rootless").becomeRootInside(sys);
-      sys.removeTree(null, owned);
+      removeOwned(sys, owned);
     }
     using directory = openDirectory(sys, null, root);
     const leaving = `${id}${LEAVING}`;
@@ -29,6 +29,15 @@ export function removeContainer(
     sys.removeTree(directory, leaving);
   } catch (error) {
     if (!isErrno(error, "ENOENT")) throw new Failure(`cannot remove ${root}/${id}`, error);
+  }
+}
+
+/** A read-only file system says that it is one of what is not there too: the container could not be made. */
+function removeOwned(sys: Sys, owned: string): void {
+  try {
+    sys.removeTree(null, owned);
+  } catch (error) {
+    if (!isErrno(error, "EROFS") || sys.statxIfAny(null, owned, 0) !== undefined) throw error;
   }
 }
 

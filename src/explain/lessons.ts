@@ -26,7 +26,7 @@ export const LESSONS = {
   image: {
     heading: "From an image",
     text:
-      "An image is layers, each a directory of files, and a configuration that says what to run. Both were checked and " +
+      "An image is layers, each a directory of files or an archive with an index, and a configuration that says what to run. Both were checked and " +
       "stored when it was loaded. A config.json is made of the configuration and of the options of the command line, " +
       "and from there on all is as with a bundle. The layers are shared by all containers of the image and never " +
       "written to: what a container writes goes to a directory of its own, which is gone with it.",

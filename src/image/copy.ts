@@ -12,6 +12,7 @@ import type { Digest } from "./digest.ts";
 import type { Entry } from "./manifest.ts";
 import type { Sender } from "./parcel.ts";
 import { asMachine, choosePlatform, chooseNamed, type Platform } from "./platform.ts";
+import { parseDestination } from "./push.ts";
 import { SILENT_PUSH, type PushView } from "./push-view.ts";
 import { parseTransport, withoutScheme } from "./transport.ts";
 import type { Worker } from "./worker.ts";
@@ -45,6 +46,8 @@ export function copyImage(context: Context, worker: Worker, ends: Ends, options:
 
 function copy(context: Context, worker: Worker, { from, to }: Ends, options: CopyOptions): Digest {
   const { platform, scratch, view = SILENT_PUSH } = options;
+  // A mistake is told before anything is asked of a registry.
+  if (parseTransport(withoutScheme(to)) === undefined) parseDestination(to);
   const machine = asMachine(context.sys.uname().machine);
   const source = openSource(context, worker, from, { access: options.source, machine, scratch });
   const asking = { access: options.destination, from: source.endpoint };

@@ -15,9 +15,20 @@ export function joinContainers(sys: Sys, root: string, namespaces: readonly RawN
 }
 
 function pathIn(sys: Sys, root: string, { type, container }: { type: NamespaceType; container: string }): string {
-  using held = openContainer(sys, root, container);
+  using held = inWords(`join the ${type} namespace of container ${JSON.stringify(container)}`, () =>
+    openContainer(sys, root, container),
+  );
   const { state } = held;
   if (!isAlive(sys, state))
     throw new Failure(`cannot join the ${type} namespace of container ${JSON.stringify(container)}: it does not run`);
   return `/proc/${state.pid}/ns/${NAMESPACES[type].file}`;
+}
+
+/** The container that is meant is not the one that is made: its failure says which. */
+function inWords<T>(action: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    throw error instanceof Failure ? new Failure(`cannot ${action}: ${error.message}`) : error;
+  }
 }

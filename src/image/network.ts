@@ -1,7 +1,7 @@
 /** How registries are reached from here: who vouches for them, what we show them, and what stands between. */
 import { variable, type Context } from "../commands/context.ts";
 import { S_IFMT, S_IFREG } from "../sys/constants.ts";
-import { Failure } from "../sys/failure.ts";
+import { attempt, Failure } from "../sys/failure.ts";
 import { isErrno } from "../sys/errno.ts";
 import { openDirectory } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
@@ -42,6 +42,8 @@ export function networkFor(
   registry: string,
   { verify, certDir }: { verify: boolean; certDir: string | undefined },
 ): Network {
+  if (certDir !== undefined)
+    attempt(`read the certificates in ${certDir}`, () => openDirectory(sys, null, certDir)[Symbol.dispose]());
   const folder =
     certDir ?? certificateFolders(env, registry).find((path) => sys.statxIfAny(null, path, 0) !== undefined);
   const names = folder === undefined ? [] : namesIn(sys, folder);

@@ -8,7 +8,7 @@ import { hasAllIds } from "../mechanisms/overlay.ts";
 import type { RawSeccomp } from "../mechanisms/seccomp-default.ts";
 import { writeJson } from "../spec/json.ts";
 import type { IdMaps, Overlay } from "../spec/spec.ts";
-import { absolutePath, option, type Context, type Parsed } from "../commands/context.ts";
+import { absolutePath, isSet, option, type Context, type Parsed } from "../commands/context.ts";
 import { askedOf } from "./asked.ts";
 import { newContainerPath } from "./containers.ts";
 import { readAround } from "./around.ts";
@@ -55,6 +55,7 @@ export function prepareImage(context: Context, parsed: Parsed, isLasting: boolea
   const { sys, globals, log } = context;
   const other = ["bundle", "config"].find((flag) => parsed.flags.has(flag));
   if (other !== undefined) throw new Failure(`--${other} and --image exclude each other`);
+  if (isSet(parsed, "rm") && isSet(parsed, "keep")) throw new Failure("--rm and --keep exclude each other");
   const asked = readAround(sys, parseOptions(parsed));
   const options = { ...asked, namespaces: joinContainers(sys, globals.root, asked.namespaces) };
   const id = idOf(sys, globals.root, parsed);

@@ -19,7 +19,7 @@ import { homeOf, readRegistriesConf, type Endpoint } from "./registries-conf.ts"
 import type { Document } from "./registry.ts";
 import { findRecord, readAllNamed, readBlob, type ImageRecord, type Store } from "./store.ts";
 import { beginTask } from "./tasks.ts";
-import { withoutScheme } from "./transport.ts";
+import { parseTransport, withoutScheme } from "./transport.ts";
 import type { Worker } from "./worker.ts";
 
 export interface PushOptions extends Access {
@@ -62,7 +62,11 @@ export function pushImage(
 
 /** A name in a registry. Throws a Failure. */
 export function parseDestination(text: string): Reference {
-  const reference = parseReference(withoutScheme(text));
+  const name = withoutScheme(text);
+  const place = name === text ? parseTransport(text) : undefined;
+  if (place !== undefined)
+    throw new Failure(`cannot push to ${quote(text)}: ${place.form} is no registry, see "tsrun image save" and "copy"`);
+  const reference = parseReference(name);
   if (reference.digest === undefined) return reference;
   throw new Failure(`cannot push to ${quote(text)}: a digest follows from what is pushed, give a tag`);
 }

@@ -1,7 +1,7 @@
 /** What a place outside of the store holds: the images in it, read and checked, but none of their layers. */
 import { quote } from "../spec/reader.ts";
 import { absolutePath } from "../commands/context.ts";
-import { S_IFDIR, S_IFMT } from "../sys/constants.ts";
+import { S_IFDIR, S_IFMT, S_IFREG } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { asDigest, blobName, type Digest } from "./digest.ts";
@@ -83,7 +83,10 @@ function sourceOf(sys: Sys, place: Place): Source {
   if (place === STANDARD_INPUT) return { kind: "stream", path: passedPath(0) };
   const path = absolutePath(sys, place.path);
   const stat = attempt(`open ${path}`, () => sys.statx(null, path, 0));
-  const isDirectory = (stat.mode & S_IFMT) === S_IFDIR;
+  const kind = stat.mode & S_IFMT;
+  const isDirectory = kind === S_IFDIR;
+  if (!isDirectory && kind !== S_IFREG)
+    throw new Failure(`cannot load ${path}: it is no file and no directory (a pipe is read from standard input)`);
   checkForm(place.form, path, isDirectory);
   return { kind: isDirectory ? "dir" : "archive", path };
 }

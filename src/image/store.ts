@@ -3,7 +3,8 @@
  *
  *     blobs/ALGORITHM/HEX      manifests and configurations, as they were loaded
  *     layers/HEX/              one directory for each diff id, shared by all images that have the layer: layer.json, and its
- *                          files in `fs` with `tree` and `recipe`, or its archive in `tar` and the index of that in `erofs`
+ *                              files in `fs` with `tree` and `recipe`, or its archive in `tar` and the index of that in `erofs`;
+ *                              `places.json`: which registries have it (places.ts)
  *     stacks/HEX/fs            for an image: directories whose attributes an overlay of its layers would show wrongly
  *     refs/NAME.json           a record for each name: written last, so that what it names is whole
  *     containers/TOKEN/        a container's own files; gone with it
@@ -13,6 +14,7 @@
  *     downloads/HEX            what has arrived of a blob; who has it locked fetches it
  *     tasks/TOKEN/             what a command under way needs and is making; locks/HEX: a layer that is being unpacked
  *     damaged/                 what was found damaged, until it is pruned
+ *     lock                     the lock
  *     trash/                   what is being removed: renamed first, so that nothing is ever half there
  *
  * The lock is held for moments: while names change, and while it is found out what is in use. Readers never wait: they read one
@@ -117,14 +119,16 @@ export function lockStore({ sys, path }: Store): Disposable {
   });
 }
 
-/** Writes the text of a manifest or configuration, whose digest the worker has verified. */
+/** Writes the text of a manifest or configuration, whose digest the worker has verified. Throws a Failure. */
 export function writeBlob({ sys, path }: Store, digest: Digest, text: string): void {
   const [algorithm = "", hex = ""] = pathOfDigest(digest).split("/");
-  makeDirectories(sys, `${path}/blobs/${algorithm}`, 0o700);
-  using folder = openDirectory(sys, null, `${path}/blobs/${algorithm}`);
-  replaceFile(sys, folder, hex, text, 0o600);
-  using blobs = openDirectory(sys, null, `${path}/blobs`);
-  sys.fsync(blobs);
+  attempt(`write ${path}/blobs/${algorithm}/${hex}`, () => {
+    makeDirectories(sys, `${path}/blobs/${algorithm}`, 0o700);
+    using folder = openDirectory(sys, null, `${path}/blobs/${algorithm}`);
+    replaceFile(sys, folder, hex, text, 0o600);
+    using blobs = openDirectory(sys, null, `${path}/blobs`);
+    sys.fsync(blobs);
+  });
 }
 
 /** The text that writeBlob has written. Throws a Failure. */
@@ -144,10 +148,13 @@ export function stackName(id: Digest): string {
   return `stacks/${hexOf(id)}`;
 }
 
-/** Makes the image known under its name; from here on it is there. Only under the lock, as removeRecord. */
+/** Makes the image known under its name; from here on it is there. Only under the lock, as removeRecord. Throws a Failure. */
 export function writeRecord({ sys, path }: Store, record: ImageRecord): void {
-  using folder = openDirectory(sys, null, `${path}/refs`);
-  replaceFile(sys, folder, fileOf(record), JSON.stringify(record), 0o600);
+  const file = fileOf(record);
+  attempt(`write ${path}/refs/${file}`, () => {
+    using folder = openDirectory(sys, null, `${path}/refs`);
+    replaceFile(sys, folder, file, JSON.stringify(record), 0o600);
+  });
 }
 
 /** Takes a name away. What only it named is swept afterwards. */

@@ -19,8 +19,8 @@ export const STANDARD_INPUT: Place = { form: "any", path: "-", name: undefined }
 
 const FORMS: readonly Form[] = ["oci", "oci-archive", "docker-archive"];
 
-/** Transports that others know and that lead to no file; one that is asked for by mistake should not become a name. */
-const FOREIGN = ["docker", "docker-daemon", "containers-storage", "dir", "ostree", "sif"];
+/** Transports that others know; one that is asked for by mistake should not become the name of an image on Docker Hub. */
+const FOREIGN = ["docker-daemon", "containers-storage", "dir", "ostree", "sif"];
 
 /** "docker://" is skopeo's and podman's word for a registry. */
 export function withoutScheme(text: string): string {
@@ -39,7 +39,7 @@ export function severalImages({ form, path }: Place, names: readonly string[]): 
 export function parseTransport(text: string): Place | undefined {
   const colon = text.indexOf(":");
   const prefix = text.slice(0, Math.max(colon, 0));
-  if (FOREIGN.includes(prefix) && text.startsWith(`${prefix}://`)) throw unknown(text);
+  if (FOREIGN.includes(prefix) || text.startsWith("docker://")) throw unknown(text);
   const form = FORMS.find((known) => known === prefix);
   if (form === undefined) return undefined;
   const rest = text.slice(colon + 1);
@@ -75,6 +75,6 @@ export function nameFromPath(path: string, tag: string): string | undefined {
 
 function unknown(text: string): Failure {
   return new Failure(
-    `cannot load ${quote(text)}: known are ${FORMS.map((form) => `${form}:PATH`).join(", ")}, and a path alone`,
+    `cannot read or write ${quote(text)}: known are ${FORMS.map((form) => `${form}:PATH`).join(", ")}, and a path alone`,
   );
 }

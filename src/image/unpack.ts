@@ -53,7 +53,10 @@ export function unpackImage(context: Context, image: string, destination: string
     seccomp: undefined,
     warn: (message) => log.warn(message),
   });
-  attempt(`make ${destination}`, () => makeDirectories(sys, destination, 0o755));
+  attempt(`unpack to ${destination}`, () => {
+    makeDirectories(sys, destination, 0o755);
+    openDirectory(sys, null, destination)[Symbol.dispose]();
+  });
   worker.ask("merge", { layers, dest: `${destination}/rootfs` });
   attempt(`write ${destination}/${CONFIG_FILE}`, () => {
     using folder = openDirectory(sys, null, destination);

@@ -72,7 +72,8 @@ export function makeDirectories(sys: Sys, path: string, mode: number): void {
     const parent = path.slice(0, path.lastIndexOf("/"));
     if (!isErrno(error, "ENOENT") || parent === "") throw error;
     makeDirectories(sys, parent, mode);
-    makeDirectories(sys, path, mode);
+    // Once: procfs says ENOENT where nothing may be made, whatever lies above.
+    sys.mkdirIfNone(null, path, mode);
   }
 }
 

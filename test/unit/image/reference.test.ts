@@ -102,6 +102,8 @@ test("a transport has a path, and after a second colon a name", () => {
   equal(parseTransport("busybox:latest"), undefined);
   throws(() => parseTransport("oci:"), "oci:PATH");
   throws(() => parseTransport("docker://busybox"), "known are");
+  throws(() => parseTransport("containers-storage:busybox"), "known are");
+  equal(parseTransport("docker:dind"), undefined);
 });
 
 test("for --image a path must begin like one, for `image load` anything is one", () => {

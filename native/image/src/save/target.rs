@@ -6,12 +6,12 @@ use crate::name;
 use crate::remove::split_absolute;
 use crate::stage::{self, Stage};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, fchmod, fsync, mkdirat, open, openat, renameat, statat, unlinkat,
+    AtFlags, CWD, FileType, Mode, OFlags, fchmod, fsync, linkat, mkdirat, open, openat, renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 use rustix::process::{PidfdFlags, PidfdGetfdFlags, getpid, pidfd_getfd, pidfd_open};
 use std::fs::File;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// A directory of files.
 pub struct Directory {
@@ -54,10 +54,12 @@ impl Directory {
     }
 }
 
-/// A file that is in the making.
+/// A file that is in the making. It has no name, so that it goes with whoever is killed while making it, but where the file system has
+/// no such files (open(2), `O_TMPFILE`).
 pub struct NewFile {
     path: String,
-    temporary: Option<String>,
+    temporary: String,
+    is_named: bool,
     file: File,
 }
 
@@ -73,10 +75,17 @@ impl NewFile {
             Err(errno) => return Err(errno).doing(|| format!("Cannot look at {path}")),
         }
         let temporary = format!("{parent}/.{name}.{}", getpid().as_raw_pid());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
         let mode = Mode::RUSR | Mode::WUSR;
-        let file = open(&temporary, flags, mode).doing(|| format!("Cannot create a file in {parent}"))?;
-        Ok(Self { path: path.to_owned(), temporary: Some(temporary), file: File::from(file) })
+        let (file, is_named) = match open(format!("{parent}/"), flags | OFlags::TMPFILE, mode) {
+            Err(Errno::OPNOTSUPP | Errno::ISDIR) => {
+                let flags = flags | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW;
+                (open(&temporary, flags, mode), true)
+            }
+            opened => (opened, false),
+        };
+        let file = File::from(file.doing(|| format!("Cannot create a file in {parent}"))?);
+        Ok(Self { path: path.to_owned(), temporary, is_named, file })
     }
 
     /// The file.
@@ -87,19 +96,24 @@ impl NewFile {
     /// Lets the file appear.
     pub fn publish(mut self) -> Result<()> {
         fsync(&self.file).doing(|| format!("Cannot write {} to the disk", self.path))?;
-        if let Some(temporary) = &self.temporary {
-            renameat(CWD, temporary, CWD, &self.path).doing(|| format!("Cannot create {}", self.path))?;
+        if !self.is_named {
+            // Only rename(2) takes the place of a file that is there.
+            let own = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+            linkat(CWD, own, CWD, &self.temporary, AtFlags::SYMLINK_FOLLOW)
+                .doing(|| format!("Cannot create {}", self.path))?;
+            self.is_named = true;
         }
-        self.temporary = None;
+        renameat(CWD, &self.temporary, CWD, &self.path).doing(|| format!("Cannot create {}", self.path))?;
+        self.is_named = false;
         Ok(())
     }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if let Some(temporary) = &self.temporary {
+        if self.is_named {
             // There is nobody to tell.
-            let _ = unlinkat(CWD, temporary, AtFlags::empty());
+            let _ = unlinkat(CWD, &self.temporary, AtFlags::empty());
         }
     }
 }
@@ -110,4 +124,25 @@ pub fn passed(fd: i32) -> Result<File> {
     let own = pidfd_open(getpid(), PidfdFlags::empty()).doing(problem)?;
     let file: OwnedFd = pidfd_getfd(&own, fd, PidfdGetfdFlags::empty()).doing(problem)?;
     Ok(File::from(file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::NewFile;
+    use std::fs::{create_dir, read_dir, read_to_string, remove_dir_all, write};
+    use std::io::Write;
+
+    #[test]
+    fn a_file_in_the_making_has_no_name_and_takes_the_place_of_the_old_one() -> std::io::Result<()> {
+        let dir = std::env::temp_dir().join(format!("tsrun-new-file-{}", std::process::id()));
+        create_dir(&dir)?;
+        let path = dir.join("archive");
+        write(&path, "old")?;
+        let mut made = NewFile::new(&path.to_string_lossy()).unwrap();
+        made.file().write_all(b"new")?;
+        assert_eq!((read_dir(&dir)?.count(), read_to_string(&path)?.as_str()), (1, "old"));
+        made.publish().unwrap();
+        assert_eq!((read_dir(&dir)?.count(), read_to_string(&path)?.as_str()), (1, "new"));
+        remove_dir_all(&dir)
+    }
 }
