@@ -5,6 +5,7 @@ import { printLoaded, viewFor } from "../image/progress.ts";
 import { Worker } from "../image/worker.ts";
 import { Failure } from "../sys/failure.ts";
 import { accessIn } from "./access.ts";
+import { withoutScheme } from "../image/transport.ts";
 import { isSet, option, type Context, type Parsed } from "./context.ts";
 
 export function run(context: Context, parsed: Parsed): number {
@@ -12,7 +13,7 @@ export function run(context: Context, parsed: Parsed): number {
   const view = viewFor(context, parsed, "pull");
   const options: PullOptions = { ...accessIn(parsed), platform: platformIn(parsed), view };
   using worker = new Worker(sys, env);
-  printLoaded(context, parsed, pullImage(context, worker, parsed.operands[0] ?? "", options));
+  printLoaded(context, parsed, pullImage(context, worker, withoutScheme(parsed.operands[0] ?? ""), options));
   view.close();
   return 0;
 }

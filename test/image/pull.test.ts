@@ -27,7 +27,7 @@ test("an image is pulled, named, and what is there already is not fetched again"
   registry.add("2", [shared, own]);
   const first = await pull(store, ["-q", `${registry.host}/a/x:1`]);
   assert.deepEqual([first.status, first.stdout, first.stderr], [0, `${registry.host}/a/x:1\n`, ""]);
-  const second = await pull(store, [`${registry.host}/a/x:2`]);
+  const second = await pull(store, [`docker://${registry.host}/a/x:2`]);
   assert.match(second.stderr, /1 layers to pull, .*; 1 are here already\n/);
   assert.equal(registry.count(sha256(shared.blob)), 1);
   assert.deepEqual(store.names("layers"), layerNames(shared, own));
