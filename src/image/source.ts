@@ -86,7 +86,9 @@ function sourceOf(sys: Sys, place: Place): Source {
   const kind = stat.mode & S_IFMT;
   const isDirectory = kind === S_IFDIR;
   if (!isDirectory && kind !== S_IFREG)
-    throw new Failure(`cannot load ${path}: it is no file and no directory (a pipe is read from standard input)`);
+    throw new Failure(
+      `cannot load ${path}: it is no regular file and no directory (a pipe is read from standard input)`,
+    );
   checkForm(place.form, path, isDirectory);
   return { kind: isDirectory ? "dir" : "archive", path };
 }

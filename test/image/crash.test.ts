@@ -86,7 +86,7 @@ test(
       store.prints("image", "load", archive);
       const runs = [0, 1, 2].map(() => store.begin(["run", "--image", "it", "--pull", "never", box.id()]));
       await pause(round * 4);
-      store.prints("image", "rm", "it");
+      store.prints("image", "rm", "--force", "it");
       for (const { ended } of runs) {
         const { status, stdout, stderr } = await ended;
         if (status === 0) assert.match(stdout, /staff/);

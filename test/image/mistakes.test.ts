@@ -72,7 +72,10 @@ test("what is neither a file nor a directory is no image, and a file no place fo
   const [pipe, file] = [box.path("pipe"), box.path("file")];
   execFileSync("mkfifo", [pipe]);
   writeFileSync(file, "");
-  assert.match(store.refuses("image", "load", pipe), /no file and no directory \(a pipe is read from standard input\)/);
+  assert.match(
+    store.refuses("image", "load", pipe),
+    /no regular file and no directory \(a pipe is read from standard input\)/,
+  );
   assert.match(store.refuses("image", "unpack", "it", file), /cannot unpack to .*file: not a directory/);
 });
 
