@@ -122,6 +122,23 @@ function kill({ child }: Running, all: boolean): void {
 /** Rounds of one test, and of the next: each test has its time. */
 const [KILLS, CUTS] = [50, 20];
 
+/** Moments that come before the end of most commands of a kind, however fast the machine is: it learns from each one. */
+class Moments {
+  #longest: number;
+
+  constructor(milliseconds: number) {
+    this.#longest = milliseconds;
+  }
+
+  next(dice: ReturnType<typeof random>): number {
+    return dice.below(Math.ceil(this.#longest));
+  }
+
+  learn(wasInTime: boolean): void {
+    this.#longest = Math.max(2, this.#longest * (wasInTime ? 1.1 : 0.8));
+  }
+}
+
 async function killAtRandom(box: Box, series: number): Promise<void> {
   const store = new Store(box);
   await using registry = await FakeRegistry.start();
@@ -129,13 +146,17 @@ async function killAtRandom(box: Box, series: number): Promise<void> {
   registry.lie = slowly(registry, 8000);
   const dice = random(series);
   const killed = { pulls: 0, all: 0 };
+  const moments = { pull: new Moments(70), other: new Moments(14) };
   for (let round = 0; round < KILLS; round++) {
     const command = world.any(dice);
     const running = store.begin(command, { group: true });
     const isPull = command[1] === "pull";
-    await pause(dice.below(isPull ? 70 : 14));
+    const moment = isPull ? moments.pull : moments.other;
+    await pause(moment.next(dice));
     kill(running, dice.below(4) > 0);
-    if ((await running.ended).status === 137) {
+    const wasInTime = (await running.ended).status === 137;
+    moment.learn(wasInTime);
+    if (wasInTime) {
       killed.all++;
       if (isPull) killed.pulls++;
     }
