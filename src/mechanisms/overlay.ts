@@ -98,8 +98,8 @@ export function mountOverlay(
 }
 
 /**
- * Takes away the mark by which overlayfs refuses a second mount of what was written without syncs: since then no power cut can have
- * been, or the container would be none any more. Throws a SysError.
+ * Takes away the mark by which overlayfs refuses a second mount of what was written without syncs. It is all there unless the machine
+ * has lost power since; then nobody was promised anything: the container was to go with its process. Throws a SysError.
  */
 export function trustVolatile(sys: Sys, { work }: Overlay): void {
   sys.removeTree(null, `${work}/work/incompat`);
