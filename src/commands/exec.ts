@@ -3,7 +3,7 @@ import { SIGKILL } from "../sys/constants.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { readFile } from "../sys/files.ts";
 import type { Sys } from "../sys/sys.ts";
-import { execIn, openInit, type Executed } from "../container/exec.ts";
+import { execIn, openRunning, type Executed } from "../container/exec.ts";
 import { copySize, waitForProcess } from "../container/foreground.ts";
 import { Parent } from "../container/parent.ts";
 import { goOn, receive } from "../container/protocol.ts";
@@ -25,7 +25,7 @@ export function run(context: Context, parsed: Parsed): number {
   const [id = ""] = parsed.operands;
   sys.phase("open the container");
   const held = openContainer(sys, globals.root, id);
-  using init = openInit(sys, held, isSet(parsed, "ignore-paused"));
+  using init = openRunning(sys, held, isSet(parsed, "ignore-paused"));
   sys.phase("read the filter");
   const filter = readFilter(sys, held.directory);
   sys.phase("parse config.json");

@@ -7,10 +7,10 @@ import { removeCgroup } from "../mechanisms/cgroup-removal.ts";
 import { openCgroup, readCgroup, type CgroupPlace } from "../mechanisms/cgroup2.ts";
 import { ownCgroup, unifiedMount } from "../facts/probe.ts";
 import { runHooks } from "./hooks.ts";
-import { signalInit } from "./kill.ts";
+import { openInit, signalProcess, waitForEnd } from "./pidfd.ts";
 import { removeContainer, sweepLeaving } from "./remove.ts";
 import { specOf } from "./start.ts";
-import { isAlive, lockDirectory, readState, statusOf, type Held, type State } from "./state.ts";
+import { lockDirectory, readState, statusOf, type Held, type State } from "./state.ts";
 
 /**
  * Deletes a stopped container, one that was created and not started, or with `force` any. A missing one is fine with `force`.
@@ -44,7 +44,7 @@ function refuseLiving(sys: Sys, held: Held): void {
 
 function endContainer(sys: Sys, held: Held): void {
   const { state } = held;
-  if (isAlive(sys, state) && signalInit(sys, state, SIGKILL)) waitForEnd(sys, held);
+  endInit(sys, state);
   if (state.cgroup === undefined) return;
   if (state.pid === 0) leaveCgroup(sys, state.cgroup);
   else removeCgroup(sys, state.cgroup, true);
@@ -93,13 +93,13 @@ function isPopulated(sys: Sys, place: CgroupPlace): boolean {
   }
 }
 
-/** A process that was killed is gone when its parent has reaped it, or is a zombie until then. */
-function waitForEnd(sys: Sys, { state }: Held): void {
-  for (let pause = 1, waited = 0; isAlive(sys, state); pause = Math.min(pause * 2, 100)) {
-    if (waited > 10_000) throw new Failure(`process ${state.pid} does not end after SIGKILL (it waits in the kernel?)`);
-    sys.sleep(pause);
-    waited += pause;
-  }
+/** How long a process that was killed may take to end, in milliseconds: it writes its memory to a core file, say. */
+const PATIENCE = 10_000;
+
+function endInit(sys: Sys, state: State): void {
+  using pidfd = openInit(sys, state);
+  if (pidfd === undefined || !signalProcess(sys, pidfd, SIGKILL) || waitForEnd(sys, pidfd, PATIENCE)) return;
+  throw new Failure(`process ${state.pid} does not end after SIGKILL (it waits in the kernel?)`);
 }
 
 /**

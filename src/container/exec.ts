@@ -24,6 +24,7 @@ import type { Process, Seccomp } from "../spec/spec.ts";
 import { becomeTerminal, openMaster, openPeer } from "../mechanisms/terminal.ts";
 import { endInFailure } from "./init.ts";
 import { Parent, adopt } from "./parent.ts";
+import { openProcess } from "./pidfd.ts";
 import { becomeProcess, findProgram, withHome } from "./program.ts";
 import { tell, waitForParent } from "./protocol.ts";
 import { cgroupOf, statusOf, type Held, type State, type Status } from "./state.ts";
@@ -123,14 +124,9 @@ function becomeRootOf(sys: Sys, target: Fd): void {
  * A pidfd of the container's init, which is the very process that the state names: it is asked for the status after it was
  * opened. Throws a Failure, with runc's words, where no process can be added.
  */
-export function openInit(sys: Sys, held: Held, ignorePaused: boolean): Fd {
+export function openRunning(sys: Sys, held: Held, ignorePaused: boolean): Fd {
   const { pid } = held.state;
-  let init: Fd | undefined;
-  try {
-    init = pid === 0 ? undefined : sys.pidfdOpen(pid);
-  } catch (error) {
-    if (!isErrno(error, "ESRCH")) throw new Failure(`cannot open process ${pid}`, error);
-  }
+  const init = openProcess(sys, pid);
   refuseStatus(init === undefined && pid !== 0 ? "stopped" : statusOf(sys, held), ignorePaused);
   if (init === undefined) throw new Failure("cannot exec in a stopped container");
   return init;

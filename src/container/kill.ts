@@ -5,7 +5,8 @@ import { Failure } from "../sys/failure.ts";
 import type { Sys } from "../sys/sys.ts";
 import { killCgroup, processesOf, signal as send } from "../mechanisms/cgroup-removal.ts";
 import { openCgroup } from "../mechanisms/cgroup2.ts";
-import { cgroupOf, isAlive, openContainer, type State } from "./state.ts";
+import { openInit, signalProcess } from "./pidfd.ts";
+import { cgroupOf, openContainer, type State } from "./state.ts";
 
 /** Sends `number` to init, or with `all` to every process of the container. Throws a Failure with runc's words. */
 export function killContainer(
@@ -26,18 +27,10 @@ export function killContainer(
   if (!signalInit(sys, state, request.number) && !request.all) throw new Failure("container not running");
 }
 
-/** Whether there was an init to signal; by pidfd, so that it is the process that was checked: pidfd_open(2). */
-export function signalInit(sys: Sys, state: State, number: number): boolean {
-  if (state.pid === 0) return false;
-  try {
-    using pidfd = sys.pidfdOpen(state.pid);
-    if (!isAlive(sys, state)) return false;
-    sys.pidfdSendSignal(pidfd, number);
-    return true;
-  } catch (error) {
-    if (isErrno(error, "ESRCH")) return false;
-    throw new Failure(`cannot signal process ${state.pid}`, error);
-  }
+/** Whether there was an init to signal. */
+function signalInit(sys: Sys, state: State, number: number): boolean {
+  using pidfd = openInit(sys, state);
+  return pidfd !== undefined && signalProcess(sys, pidfd, number);
 }
 
 function signalAll(sys: Sys, state: State, number: number): boolean {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "../support/box.ts";
 import { eventually, textOf } from "../support/runtime.ts";
@@ -233,4 +233,19 @@ test("a container of another boot has stopped, whoever has its pid now", ["tsrun
   assert.equal(box.tsrun(["kill", id, "KILL"]).status, 1);
   writeFileSync(file, now);
   assert.equal(box.state(id).status, "running");
+});
+
+test("a container whose pid is a thread's now has stopped, for every command", ["tsrun"], (box) => {
+  const { id } = box.started(["sleep", "1000"]);
+  const file = join(box.root, id, "state.json");
+  const now = readFileSync(file, "utf8");
+  // The engine of the tests has several threads.
+  const thread = readdirSync("/proc/self/task")
+    .map(Number)
+    .find((each) => each !== process.pid);
+  writeFileSync(file, JSON.stringify({ ...(JSON.parse(now) as object), pid: thread }));
+  assert.equal(box.state(id).status, "stopped");
+  assert.match(box.tsrun(["kill", id, "KILL"]).stderr, /container not running/);
+  assert.match(box.tsrun(["exec", id, "true"]).stderr, /cannot exec in a stopped container/);
+  box.ok("delete", id);
 });
