@@ -54,7 +54,7 @@ function takeOption(
   found: Map<string, string[]>,
 ): 0 | 1 {
   const { name, given } = splitOption(arg);
-  const flag = flags.find((known) => [known.name, known.short, known.alias].includes(name));
+  const flag = flags.find((known) => known.name === name || known.short === name || known.alias === name);
   if (flag === undefined) {
     const used = takeBundle(arg, next, flags, found);
     if (used !== undefined) return used;

@@ -69,28 +69,35 @@ function parseWhole(cursor: Cursor): unknown {
   return value;
 }
 
+/** No more of a text is split at once: each bracket makes a string. */
+const PIECE = 2048;
+
 /**
  * Whether nesting might exceed the limit, estimated piece by piece with native searches: a loop over every
  * character costs the engine more than all of JSON.parse. Brackets in strings make it err; where it errs upwards
  * our own parser counts exactly, where downwards the engine's stack check still stands.
  */
 function mayBeDeep(text: string): boolean {
-  if (count(text, "{") + count(text, "[") <= MAX_DEPTH) return false;
-  const piece = 2048;
+  let opened = 0;
+  for (let at = 0; at < text.length && opened <= MAX_DEPTH; at += PIECE) opened += opening(text.slice(at, at + PIECE));
+  if (opened <= MAX_DEPTH) return false;
   let open = 0;
-  for (let at = 0; at < text.length; at += piece) {
-    const part = text.slice(at, at + piece);
-    const opened = count(part, "{") + count(part, "[");
-    if (open + opened > MAX_DEPTH) return true;
-    open = Math.max(0, open + opened - count(part, "}") - count(part, "]"));
+  for (let at = 0; at < text.length; at += PIECE) {
+    const part = text.slice(at, at + PIECE);
+    const more = opening(part);
+    if (open + more > MAX_DEPTH) return true;
+    open = Math.max(0, open + more - count(part, "}") - count(part, "]"));
   }
   return false;
 }
 
-function count(text: string, character: string): number {
-  let found = 0;
-  for (let at = text.indexOf(character); at >= 0; at = text.indexOf(character, at + 1)) found++;
-  return found;
+function opening(part: string): number {
+  return count(part, "{") + count(part, "[");
+}
+
+/** A split at one character is what the engine does fastest: a third of the time of as many searches. */
+function count(part: string, character: string): number {
+  return part.split(character).length - 1;
 }
 
 /** One value and the space after it. */

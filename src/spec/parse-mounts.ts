@@ -40,6 +40,8 @@ function parseMount(raw: JsonObject, at: string, bundle: string, warnings: strin
 
 /** config#configMounts: maps of the mount's own, or with "idmap" alone those of the container's user namespace. */
 function parseIdmap(raw: JsonObject, { bind, idmap }: SortedOptions, at: string): MountIdmap | undefined {
+  // Nearly every mount.
+  if (idmap === "no" && raw["uidMappings"] === undefined && raw["gidMappings"] === undefined) return undefined;
   const maps = {
     uidMappings: parseMappings(raw, "uidMappings", at),
     gidMappings: parseMappings(raw, "gidMappings", at),

@@ -2,7 +2,9 @@
  * What a container costs where there are many. A hundred after the other is created, started, shown, entered and listed, and
  * deleted from the last to the first; a hundred by itself, before and after, is what they are compared with. What is compared is
  * how often the kernel is asked for something, which no other load changes.
- * TSRUN_SCALE says how many there are and that they are timed: `scripts/bench --scale` has a thousand, and prints the figures.
+ * TSRUN_SCALE says how many there are and that they are timed: `scripts/bench --scale` has a thousand, and prints the figures. A
+ * machine is slower at one time than at another, by more than what is looked for: so each command is timed next to one that has
+ * nothing to do with containers, and told in milliseconds of a machine on which that takes as long as it did at the beginning.
  */
 
 import assert from "node:assert/strict";
@@ -19,6 +21,8 @@ const TIMED = process.env["TSRUN_SCALE"] !== undefined;
 const MANY = Number(process.env["TSRUN_SCALE"] ?? 2 * HUNDRED);
 const NEEDS: Requirement[] = ["tool:python3", "tool:strace"];
 const LIMIT = 1.1;
+/** What takes the machine as long, however many containers there are. */
+const CONTROL = ["--version"];
 /** Of a hundred commands those whose calls are counted: under strace each takes many times as long. */
 const COUNTED = 5;
 
@@ -35,6 +39,8 @@ interface Growth {
 }
 
 let growth: Growth | undefined;
+/** The milliseconds of the control at the beginning. */
+let usual: number | undefined;
 
 test(
   `${MANY} containers like docker's are created, started, listed, entered and deleted, and nothing is left`,
@@ -132,15 +138,35 @@ function end(box: Box, ids: readonly string[]): number {
 function scriptOf(box: Box, bundle: string): number {
   const traced = box.command("create", "--bundle", bundle, "traced");
   const phases = phasesOf(traced, box.dir, 15, () => box.ok("delete", "--force", "traced"));
-  return phases.reduce((sum, { script }) => sum + script, 0) / 1000;
+  const controls = timeAll(
+    box,
+    Array.from({ length: HUNDRED }, () => CONTROL),
+  );
+  return (phases.reduce((sum, { script }) => sum + script, 0) / 1000) * calmness(controls);
 }
 
 /** The median of what a call of the runtime costs: system calls, or milliseconds where they are timed. All must succeed. */
 function costOf(box: Box, calls: readonly string[][]): number {
-  if (TIMED) return median(timeAll(box, calls));
+  if (TIMED) return timesOf(box, calls);
   const counts = calls.slice(0, COUNTED).map((args) => countCalls(box.command(...args), box.dir, box.environment()));
   timeAll(box, calls.slice(COUNTED));
   return median(counts);
+}
+
+/** The median of the milliseconds that a call takes, on a machine that is as fast as at the beginning. */
+function timesOf(box: Box, calls: readonly string[][]): number {
+  const times = timeAll(
+    box,
+    calls.flatMap((args) => [CONTROL, args]),
+  );
+  const own = times.filter((_, index) => index % 2 === 1);
+  return median(own) * calmness(times.filter((_, index) => index % 2 === 0));
+}
+
+/** How fast the machine is where the control takes these milliseconds: 1 at the beginning, less where it is slower. */
+function calmness(controls: readonly number[]): number {
+  usual ??= median(controls);
+  return usual / median(controls);
 }
 
 /** The milliseconds of each call of the runtime; all must succeed. */
