@@ -1,4 +1,5 @@
 /** `image check`: the store against what it was, a line for each fault. */
+import { countOf } from "../spec/text.ts";
 import { checkStore } from "../image/check.ts";
 import { makeStore } from "../image/store.ts";
 import { Worker } from "../image/worker.ts";
@@ -16,9 +17,9 @@ export function run({ sys, globals, env }: Context, parsed: Parsed): number {
   const left = faults.filter(({ done }) => done === undefined);
   print(
     sys,
-    `${images} images, ${layers} layers: ${faults.length} faults${repair ? `, ${faults.length - left.length} dealt with` : ""}\n`,
+    `${countOf(images, "image")}, ${countOf(layers, "layer")}: ${countOf(faults.length, "fault")}${repair ? `, ${faults.length - left.length} dealt with` : ""}\n`,
   );
   if (left.length === 0) return 0;
   const hint = repair ? "what is missing must be loaded or pulled again" : 'see "tsrun image check --repair"';
-  throw new Failure(`the image store ${store.path} is not whole: ${left.length} faults (${hint})`);
+  throw new Failure(`the image store ${store.path} is not whole: ${countOf(left.length, "fault")} (${hint})`);
 }

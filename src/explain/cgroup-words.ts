@@ -1,7 +1,8 @@
 /** Limits of cgroup v2 and rules for devices, in words: Documentation/admin-guide/cgroup-v2.rst. */
 import { compileDeviceFilter, DEFAULT_DEVICE_RULES } from "../mechanisms/device-filter-compile.ts";
 import type { CgroupSetting, DeviceRule } from "../spec/spec.ts";
-import { bytesOf, countOf, timeOf, wholeNumber } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { bytesOf, timeOf, wholeNumber } from "./words.ts";
 
 function memoryOf(text: string, what: string): string {
   const bytes = wholeNumber(text);

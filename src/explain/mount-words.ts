@@ -4,7 +4,8 @@ import { isIndex } from "../mechanisms/erofs.ts";
 import type { MountOrder } from "../mechanisms/mounts.ts";
 import type { DevSymlink } from "../spec/defaults.ts";
 import type { IdMapping, Mount, MountIdmap, Propagation, Root } from "../spec/spec.ts";
-import { bytesOf, countOf, octal, wholeNumber } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { bytesOf, octal, wholeNumber } from "./words.ts";
 
 /** What a file system of the kernel shows: filesystems(5), Documentation/filesystems. */
 const FILE_SYSTEMS: Readonly<Record<string, string>> = {

@@ -1,6 +1,7 @@
 /** A phrase for each verb, for `explain` ("it will …") and for errors ("cannot …"). A verb without one does not compile. */
 import type { Step, Verb, With } from "../plan/step.ts";
-import { countOf, listOf, octal } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { listOf, octal } from "./words.ts";
 
 const phrases: { readonly [V in Verb]: (options: With<V>) => string } = {
   makeCgroup: ({ path }) => `make the cgroup ${path}`,

@@ -2,7 +2,8 @@
 import { decide, permits } from "../mechanisms/seccomp-verdicts.ts";
 import { unknownNames } from "../mechanisms/seccomp-compile.ts";
 import type { Seccomp, SeccompAction, SeccompArg, SeccompOperator } from "../spec/spec.ts";
-import { countOf, listOf } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { listOf } from "./words.ts";
 
 /** errno(3), for the numbers that profiles use. */
 const ERRNO: Readonly<Record<number, string>> = {

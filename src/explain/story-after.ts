@@ -6,7 +6,8 @@ import { act, type Telling } from "./acts.ts";
 import { waits, type Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { describeHook, hooksOf, namesOf } from "./story-inside.ts";
-import { countOf, listOf, quote } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { listOf, quote } from "./words.ts";
 
 export function* tellAfterwards(all: Circumstances, cgroup: string): Telling {
   const { command, spec } = all;
@@ -117,7 +118,7 @@ function startsAsRoot({ bounding, inheritable, permitted }: Capabilities, noNewP
   const why = noNewPrivileges
     ? "those of the bounding and inheritable sets that it had already"
     : "the bounding and inheritable sets";
-  return `as uid 0 the program has ${countOf(kept.length, "capability").replace("capabilitys", "capabilities")}: execve gives root ${why}`;
+  return `as uid 0 the program has ${countOf(kept.length, "capability", "capabilities")}: execve gives root ${why}`;
 }
 
 function startsAsUser({ ambient, permitted, inheritable }: Capabilities): string {

@@ -9,7 +9,8 @@ import { act, type Telling } from "./acts.ts";
 import type { Circumstances, ImageOrigin } from "./circumstances.ts";
 import { describeNamespaces } from "./process-words.ts";
 import { sizeOfFilter } from "./seccomp-words.ts";
-import { countOf, listOf } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { listOf } from "./words.ts";
 
 export function* tellBefore(all: Circumstances, steps: number): Telling {
   yield* tellProtection(all);

@@ -6,7 +6,8 @@ import { act, type Telling } from "./acts.ts";
 import type { Circumstances } from "./circumstances.ts";
 import { tellStep } from "./details.ts";
 import { describeRlimit } from "./process-words.ts";
-import { countOf, listOf } from "./words.ts";
+import { countOf } from "../spec/text.ts";
+import { listOf } from "./words.ts";
 
 /** As container/join.ts has it; a test compares the two. */
 export const JOIN_ORDER = ["network", "ipc", "uts", "cgroup", "time", "mount"] as const satisfies NamespaceType[];

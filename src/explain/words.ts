@@ -7,11 +7,6 @@ export function listOf(words: readonly string[]): string {
   return `${words.slice(0, -1).join(", ")} and ${words.at(-1) ?? ""}`;
 }
 
-/** "1 rule", "2 rules". */
-export function countOf(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
-}
-
 export function octal(mode: number): string {
   return mode.toString(8).padStart(4, "0");
 }

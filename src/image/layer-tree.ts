@@ -1,4 +1,5 @@
 /** Which images stand on which layers: layers from the lowest up, and the images that end there. */
+import { countOf } from "../spec/text.ts";
 import { hexOf, type Digest } from "./digest.ts";
 import { layerInfo } from "./load.ts";
 import { familiar, parseReference } from "./reference.ts";
@@ -76,6 +77,6 @@ function summary(records: readonly ImageRecord[], sizes: ReadonlyMap<Digest, num
   const images = [...new Map(records.map((record) => [record.id, record])).values()];
   const once = [...sizes.values()].reduce((sum, size) => sum + size, 0);
   const each = images.reduce((sum, { size }) => sum + size, 0);
-  const counts = `${images.length} images, ${sizes.size} layers`;
+  const counts = `${countOf(images.length, "image")}, ${countOf(sizes.size, "layer")}`;
   return [`${counts}: ${sizeText(once)}; without sharing ${sizeText(each)}`];
 }

@@ -1,4 +1,5 @@
 /** What a person or a program sees of a pull or a load. */
+import { countOf } from "../spec/text.ts";
 import type { Sys } from "../sys/sys.ts";
 import type { Context } from "../commands/context.ts";
 import { Bars, shortened, sightOf, wordsOf, write, type Part } from "./bars.ts";
@@ -85,8 +86,10 @@ function plainView(sys: Sys, doing: Doing): PullView {
       const missing = layers.filter(({ isThere }) => !isThere);
       const bytes = missing.reduce((sum, { size = 0 }) => sum + size, 0);
       const shared = layers.length - missing.length;
-      const note = shared === 0 ? "" : `; ${shared} are here already`;
-      tell(`${image.name} is ${image.digest}: ${missing.length} layers to ${doing}, ${sizeText(bytes)}${note}`);
+      const note = shared === 0 ? "" : `; ${shared} ${shared === 1 ? "is" : "are"} here already`;
+      tell(
+        `${image.name} is ${image.digest}: ${countOf(missing.length, "layer")} to ${doing}, ${sizeText(bytes)}${note}`,
+      );
     },
     heard: (event) => {
       const layer = layers[event.layer];

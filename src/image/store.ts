@@ -20,11 +20,11 @@
  * The lock is held for moments: while names change, and while it is found out what is in use. Readers never wait: they read one
  * record, and what it names stays as long as it is in use. What takes long, unpacking and removing, is done without it.
  */
-import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDWR } from "../sys/constants.ts";
+import { AT_SYMLINK_NOFOLLOW, LOCK_EX, O_CREAT, O_NOFOLLOW, O_RDONLY, O_RDWR } from "../sys/constants.ts";
 import { isErrno } from "../sys/errno.ts";
 import { attempt, Failure } from "../sys/failure.ts";
 import { makeDirectories, openDirectory, readFile, readFileIfAny, replaceFile } from "../sys/files.ts";
-import type { Sys } from "../sys/sys.ts";
+import type { Fd, Sys } from "../sys/sys.ts";
 import { quote } from "../spec/reader.ts";
 import { hexOf, isHex, pathOfDigest, type Digest } from "./digest.ts";
 import { CONFIG_LIMIT } from "./image-config.ts";
@@ -110,13 +110,22 @@ export function isThere({ sys }: Pick<Store, "sys">, path: string): boolean {
   return sys.statxIfAny(null, path, AT_SYMLINK_NOFOLLOW) !== undefined;
 }
 
-/** The lock, which is held for moments only; waits for it. */
+/** The lock, held for moments only; waits for it. flock(2) does not ask what a file is open for: the store may be read-only here. */
 export function lockStore({ sys, path }: Store): Disposable {
   return attempt(`lock the image store ${path}`, () => {
-    const file = sys.openat(null, `${path}/lock`, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    const file = openLock(sys, `${path}/lock`);
     sys.flock(file, LOCK_EX);
     return file;
   });
+}
+
+function openLock(sys: Sys, path: string): Fd {
+  try {
+    return sys.openat(null, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  } catch (error) {
+    if (!isErrno(error, "EROFS")) throw error;
+    return sys.openat(null, path, O_RDONLY | O_NOFOLLOW, 0);
+  }
 }
 
 /** Writes the text of a manifest or configuration, whose digest the worker has verified. Throws a Failure. */

@@ -6,7 +6,7 @@ import { test } from "../support/box.ts";
 import { sha256, type Layer } from "../../scripts/fixtures.ts";
 import { filesLayer, Store } from "./images.ts";
 
-const WHOLE = /^1 images, 2 layers: 0 faults\n$/;
+const WHOLE = /^1 image, 2 layers: 0 faults\n$/;
 
 /** An image "it" of two layers, the second of which implies a directory that the first one describes. */
 async function loaded(store: Store): Promise<{ archive: string; layers: Layer[] }> {

@@ -66,10 +66,10 @@ test("--progress plain tells of each layer, and -q keeps quiet", [], async (box)
   assert.equal(first.stdout, "one:1\n");
   assert.match(
     first.stderr,
-    new RegExp(`^docker.io/library/one:1 is sha256:.*: 1 layers to load, .*\n${short}: .* loaded\n$`),
+    new RegExp(`^docker.io/library/one:1 is sha256:.*: 1 layer to load, .*\n${short}: .* loaded\n$`),
   );
   const second = store.tsrun(["image", "load", "--progress", "plain", archive]);
-  assert.match(second.stderr, /: 0 layers to load, 0B; 1 are here already\n$/);
+  assert.match(second.stderr, /: 0 layers to load, 0B; 1 is here already\n$/);
   const quiet = store.tsrun(["image", "load", "-q", "--progress", "plain", archive]);
   assert.deepEqual([quiet.stdout, quiet.stderr], ["one:1\n", ""]);
 });

@@ -84,7 +84,7 @@ test(
       store.begin([command, "--image", name, ...flags, box.id(), "--", "cat", "/for"]).ended;
     const other = await run("run", "--platform", OTHER_NAME);
     assert.deepEqual([other.status, other.stdout], [0, "another"], other.stderr);
-    assert.match(other.stderr, /1 layers to pull, .* 1 are here already/);
+    assert.match(other.stderr, /1 layer to pull, .* 1 is here already/);
     assert.equal(inspect(store, name).Architecture, OTHER.architecture);
     assert.deepEqual(inspect(store, first.Id).RepoTags, [], "as after a pull for that platform");
     const asked = registry.asked.length;
@@ -127,7 +127,7 @@ test("a name that has not moved is up to date; one that has leaves the old image
   assert.deepEqual([again.stdout, again.stderr], [`${name}\n`, `${name} is ${digest}: up to date\n`]);
   assert.match((await pull(store, ["--progress", "json", name])).stdout, /\{"event":"done","upToDate":true\}\n$/);
   registry.add("1", [await filesLayer({ which: "two" })]);
-  assert.match((await pull(store, ["--progress", "plain", name])).stderr, /1 layers to pull/);
+  assert.match((await pull(store, ["--progress", "plain", name])).stderr, /1 layer to pull/);
   assert.notEqual(inspect(store, name).Id, first);
   const old = inspect(store, first);
   assert.deepEqual([old.Id, old.RepoTags, old.RepoDigests], [first, [], []]);

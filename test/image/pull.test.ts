@@ -28,7 +28,7 @@ test("an image is pulled, named, and what is there already is not fetched again"
   const first = await pull(store, ["-q", `${registry.host}/a/x:1`]);
   assert.deepEqual([first.status, first.stdout, first.stderr], [0, `${registry.host}/a/x:1\n`, ""]);
   const second = await pull(store, [`docker://${registry.host}/a/x:2`]);
-  assert.match(second.stderr, /1 layers to pull, .*; 1 are here already\n/);
+  assert.match(second.stderr, /1 layer to pull, .*; 1 is here already\n/);
   assert.equal(registry.count(sha256(shared.blob)), 1);
   assert.deepEqual(store.names("layers"), layerNames(shared, own));
   assert.deepEqual([store.names("downloads"), store.names("pulls")], [[], []]);

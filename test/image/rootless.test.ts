@@ -24,7 +24,7 @@ test(
     });
     assert.equal(user.prints("image", "load", archive), "it:latest\n");
     assert.match(user.prints("image", "ls"), /^it /m);
-    assert.match(user.prints("image", "check"), /^1 images, 3 layers: 0 faults\n$/);
+    assert.match(user.prints("image", "check"), /^1 image, 3 layers: 0 faults\n$/);
     user.prints("image", "unpack", "it", join(user.home, "bundle"));
     const owner = (name: string): number[] => {
       const { uid, gid } = statSync(join(user.home, "bundle/rootfs", name));

@@ -1,8 +1,10 @@
 /** The commands that show the store and tidy it. */
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "../support/box.ts";
 import { sha256 } from "../../scripts/fixtures.ts";
+import { TSRUN } from "../support/runtime.ts";
 import { BASE, EMPTY, filesLayer, Store } from "./images.ts";
 
 /** Two images on a layer that both have, "one" and "two". */
@@ -120,6 +122,16 @@ test("du says what takes which space, and what prune would free", [], async (box
   store.prints("delete", "--force", id);
   assert.equal(rows()["layers"]?.reclaimable, rows()["layers"]?.bytes);
   assert.match(store.prints("image", "du"), /^WHAT +COUNT +IN USE +SIZE +RECLAIMABLE\nlayers +1 +0 /);
+});
+
+test("a store that is read-only is looked at like any other", [], async (box) => {
+  const store = new Store(box);
+  await store.load();
+  const looks = ["ls", "ls --tree", "inspect it", "history it", "du"];
+  const commands = looks.map((look) => `${TSRUN} --store ${store.path} image ${look} >&2`);
+  const script = `set -e; mount --bind -o ro ${store.path} ${store.path}; ! touch ${store.path}/x; ${commands.join("; ")}`;
+  const { status, stderr } = spawnSync("unshare", ["--mount", "sh", "-c", script], { encoding: "utf8" });
+  assert.equal(status, 0, stderr);
 });
 
 test("none of the commands minds that there is no store, or makes one out of a mistake", [], async (box) => {
