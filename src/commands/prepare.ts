@@ -27,11 +27,12 @@ export function prepare(context: Context, parsed: Parsed, start: CreateRequest["
   sys.phase("read config.json");
   const origin = originOf(context, parsed, isLasting(start === "fifo" ? "create" : "run", parsed));
   const { config, id, owned } = origin;
-  const network = beginNetwork(sys, config);
+  const cut = cutProfile(sys, config);
+  const network = beginNetwork(sys, cut.rest);
   sys.phase("probe the host");
   const facts = probe(sys);
   sys.phase("look for the filter");
-  const { spec: own, filter } = filtered(context, origin, facts.machine);
+  const { spec: own, filter } = filtered(context, origin, cut, facts.machine);
   const spec = withSockets(own, listenFds(sys, context.env));
   if (facts.euid !== 0 && !spec.namespaces.some(({ type }) => type === "user"))
     throw new Failure("a user without privileges needs a user namespace in config.json: see tsrun spec --rootless");
@@ -84,12 +85,27 @@ function specOf(sys: Sys, { config, bundle, overlay }: Pick<Origin, "config" | "
   return overlay === undefined ? spec : { ...spec, root: { ...spec.root, overlay } };
 }
 
+/** A config.json whose seccomp profile, as a rule most of the text, is cut out; undefined where there is none. */
+interface Cut {
+  readonly rest: string;
+  readonly profile: string | undefined;
+}
+
+function cutProfile(sys: Sys, config: string): Cut {
+  const [rest = config, profile] = sys.cutJson(config, ["linux", "seccomp"]) ?? [];
+  return { rest, profile };
+}
+
 /** The spec and its compiled filter, empty where there is none. A profile that was compiled before is not even parsed. */
-function filtered({ sys, globals }: Context, origin: Origin, machine: string): { spec: Spec; filter: Uint8Array } {
-  const [rest, profile] = sys.cutJson(origin.config, ["linux", "seccomp"]) ?? [];
+function filtered(
+  { sys, globals }: Context,
+  origin: Origin,
+  { rest, profile }: Cut,
+  machine: string,
+): { spec: Spec; filter: Uint8Array } {
   const key = profile === undefined ? undefined : { profile, machine };
   const entry = key === undefined ? undefined : lookUp(sys, globals.root, key);
-  if (rest !== undefined && entry !== undefined) {
+  if (entry !== undefined) {
     const seccomp = knownSeccomp(entry.flags, () => specOf(sys, origin).seccomp);
     return { spec: { ...specOf(sys, { ...origin, config: rest }), seccomp }, filter: entry.program };
   }

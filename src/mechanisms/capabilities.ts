@@ -4,6 +4,9 @@ import { CAPABILITIES } from "../spec/parse-process.ts";
 import { step, type Plan, type Scene } from "../plan/step.ts";
 import type { Capabilities, CapName, Process } from "../spec/spec.ts";
 
+/** CAP_* of <linux/capability.h>: a lookup where a search would compare each name with twenty others. */
+const NUMBERS: ReadonlyMap<CapName, number> = new Map(CAPABILITIES.map((name, number) => [name, number]));
+
 export function* planBoundingSet(process: Process): Plan {
   yield step("dropBoundingSet", process.capabilities.bounding, "config#configLinuxProcess");
 }
@@ -27,7 +30,7 @@ export function setCapabilities({ sys }: Scene, sets: Capabilities): void {
   for (const name of sets.ambient) {
     // A capability that is not permitted and inheritable cannot be ambient: runc leaves it out without a word.
     if (sets.permitted.includes(name) && sets.inheritable.includes(name)) {
-      sys.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAPABILITIES.indexOf(name));
+      sys.prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, numberOf(name));
     }
   }
 }
@@ -35,9 +38,12 @@ export function setCapabilities({ sys }: Scene, sets: Capabilities): void {
 /** 1 << number for each name. There are fewer than 53: a number holds them. */
 function bitsOf(names: readonly CapName[]): number {
   let bits = 0;
-  for (const name of names) {
-    const number = CAPABILITIES.indexOf(name);
-    if (number >= 0) bits += 2 ** number;
-  }
+  for (const name of names) bits += 2 ** numberOf(name);
   return bits;
+}
+
+function numberOf(name: CapName): number {
+  const number = NUMBERS.get(name);
+  if (number === undefined) throw new Error(`${name} is no capability`);
+  return number;
 }

@@ -223,7 +223,8 @@ function offersTerminals({ mounts }: Spec): boolean {
 }
 
 function isSubset(part: readonly string[], whole: readonly string[]): boolean {
-  return part.every((name) => whole.includes(name));
+  const names = new Set(whole);
+  return part.every((name) => names.has(name));
 }
 
 function findUnmappedUser({ userNamespace, process: { user } }: Spec): string | undefined {
