@@ -6,7 +6,6 @@ import { checkId } from "../container/paths.ts";
 import { isTaken } from "../container/state.ts";
 import { hasAllIds } from "../mechanisms/overlay.ts";
 import type { RawSeccomp } from "../mechanisms/seccomp-default.ts";
-import { writeJson } from "../spec/json.ts";
 import type { IdMaps, Overlay } from "../spec/spec.ts";
 import { absolutePath, isSet, option, type Context, type Parsed } from "../commands/context.ts";
 import { askedOf } from "./asked.ts";
@@ -27,7 +26,7 @@ import { parseProfile } from "./seccomp-profile.ts";
 import { sizeFor } from "./lent.ts";
 import type { Store } from "./store.ts";
 import { chooseMaps } from "./userns.ts";
-import { toConfig } from "./to-config.ts";
+import { toConfigText } from "./to-config.ts";
 import { resolveGroups, resolveUser, type Identity } from "./users.ts";
 import { openView, readImageFile } from "./view.ts";
 
@@ -77,7 +76,7 @@ export function prepareImage(context: Context, parsed: Parsed, isLasting: boolea
   const files = { store: store.path, volumes: `${owned}/volumes`, init: `${owned}/init` };
   const places = { ...files, etc: { path: `${owned}/etc`, names: [...etc.keys()] }, idmap, ...insideOf(sys, idmap) };
   const edits = findCdiDevices(sys, options.devices);
-  const config = toConfig(image.config, options, {
+  const text = toConfigText(image.config, options, {
     ...places,
     id,
     hostname,
@@ -91,7 +90,6 @@ export function prepareImage(context: Context, parsed: Parsed, isLasting: boolea
     seccomp: readProfile(sys, options, { machine, release }),
     warn: (message) => log.warn(message),
   });
-  const text = writeJson(config);
   const volumes = usedVolumes(process, options, places);
   const names = volumes.map(({ name }) => name).filter((name) => name !== "");
   const noted = askedOf(hostname, process, { options, parsed });

@@ -2,7 +2,8 @@
  * An image's configuration and the command line → config.json, which then goes through the same door as any bundle's. The
  * image specification, conversion.md, says what becomes of what. Pure: whatever has to be looked up was looked up before.
  */
-import { defaultSeccomp, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
+import { defaultSeccomp, defaultSeccompText, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
+import { writeJson } from "../spec/json.ts";
 import { cleanPath } from "../spec/paths.ts";
 import type { IdMaps } from "../spec/spec.ts";
 import { Failure } from "../sys/failure.ts";
@@ -47,6 +48,29 @@ const OCI_VERSION = "1.3.0";
 
 /** The config.json. Throws a Failure. */
 export function toConfig(image: ImageConfig, options: Options, around: Surroundings): object {
+  const { linux, ...rest } = withoutSeccomp(image, options, around);
+  const { security, capabilities } = options;
+  if (security.seccomp === "unconfined") return { ...rest, linux };
+  return { ...rest, linux: { ...linux, seccomp: around.seccomp ?? defaultSeccomp(capabilities, around.machine) } };
+}
+
+/** Its text. The usual profile, which is most of it, is text already. Throws a Failure. */
+export function toConfigText(image: ImageConfig, options: Options, around: Surroundings): string {
+  const isUsual = options.security.seccomp !== "unconfined" && around.seccomp === undefined;
+  if (!isUsual) return writeJson(toConfig(image, options, around));
+  const { linux, ...rest } = withoutSeccomp(image, options, around);
+  const profile = defaultSeccompText(options.capabilities, around.machine);
+  return `${begun(rest)},"linux":${begun(linux)},"seccomp":${profile}}}`;
+}
+
+/** The JSON of an object, open for one more member. */
+function begun(object: object): string {
+  return writeJson(object).slice(0, -1);
+}
+
+type Config = Readonly<Record<string, unknown>> & { readonly linux: object };
+
+function withoutSeccomp(image: ImageConfig, options: Options, around: Surroundings): Config {
   const { namespaces, security, cgroupParent } = options;
   const { idmap } = around;
   return {
@@ -65,7 +89,6 @@ export function toConfig(image: ImageConfig, options: Options, around: Surroundi
       ...(around.devices.nodes.length === 0 ? {} : { devices: around.devices.nodes }),
       ...sysctlsOf(options, around),
       ...(cgroupParent === undefined ? {} : { cgroupsPath: cleanPath(`/${cgroupParent}/${around.id}`) }),
-      ...seccompOf(options, around),
       maskedPaths: security.masked ? MASKED_PATHS : [],
       readonlyPaths: security.masked ? READONLY_PATHS : [],
     },
@@ -131,9 +154,4 @@ function argsOf({ entrypoint, cmd }: ImageProcess, options: Options): readonly s
 function rulesOf({ security, deviceRules }: Options, { devices }: Surroundings): object[] {
   if (security.privileged) return [{ allow: true, access: "rwm" }];
   return [{ allow: false, access: "rwm" }, ...devices.rules, ...deviceRules];
-}
-
-function seccompOf({ security, capabilities }: Options, { machine, seccomp }: Surroundings): object {
-  if (security.seccomp === "unconfined") return {};
-  return { seccomp: seccomp ?? defaultSeccomp(capabilities, machine) };
 }

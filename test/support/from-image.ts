@@ -3,7 +3,7 @@ import { parseImageConfig, type ImageConfig } from "../../src/image/image-config
 import { parseOptions, type Options } from "../../src/image/flags/options.ts";
 import { parseArguments } from "../../src/commands/parse.ts";
 import { IMAGE_FLAGS } from "../../src/commands/image-flags.ts";
-import { toConfig } from "../../src/image/to-config.ts";
+import { toConfig, toConfigText } from "../../src/image/to-config.ts";
 import { NO_EDITS, type Edits } from "../../src/image/cdi-edits.ts";
 import type { Devices } from "../../src/image/devices.ts";
 import { writeJson } from "../../src/spec/json.ts";
@@ -29,6 +29,9 @@ function options(...args: string[]): Options {
 
 export interface Made {
   readonly spec: Spec;
+  /** config.json as it is written, and as the object itself would be. */
+  readonly text: string;
+  readonly slow: string;
   readonly warnings: readonly string[];
 }
 
@@ -39,10 +42,10 @@ export function make(
 ): Made {
   const warnings: string[] = [];
   const uid = around.uid ?? 0;
-  const config = toConfig(image(process, around.more), options(...args), {
+  const surroundings = {
     id: "0123456789abcdef",
     hostname: "0123456789ab",
-    machine: "x86_64",
+    machine: "x86_64" as const,
     hasSwap: true,
     user: { uid, gid: uid, additionalGids: [uid] },
     rootfs: "/store/rootfs",
@@ -57,7 +60,9 @@ export function make(
     devices: around.devices ?? { nodes: [], rules: [] },
     callerEnv: around.env ?? [],
     seccomp: undefined,
-    warn: (message) => warnings.push(message),
-  });
-  return { spec: parseSpec(writeJson(config), "/store"), warnings };
+    warn: (message: string) => void warnings.push(message),
+  };
+  const all = [image(process, around.more), options(...args)] as const;
+  const text = toConfigText(...all, { ...surroundings, warn: () => undefined });
+  return { spec: parseSpec(text, "/store"), text, slow: writeJson(toConfig(...all, surroundings)), warnings };
 }

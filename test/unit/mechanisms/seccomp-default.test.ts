@@ -1,5 +1,5 @@
 import { compileSeccomp, unknownNames } from "../../../src/mechanisms/seccomp-compile.ts";
-import { defaultSeccomp } from "../../../src/mechanisms/seccomp-default.ts";
+import { defaultSeccomp, defaultSeccompText } from "../../../src/mechanisms/seccomp-default.ts";
 import { decode, run } from "../../support/bpf-interpreter.ts";
 import { DOCKER_PROFILE } from "../../support/docker-profile.ts";
 import { toSeccomp } from "../../support/raw-seccomp.ts";
@@ -126,4 +126,15 @@ test("each machine has its own and its 32-bit ABIs", () => {
     [call(ARCH.aarch64, 63), call(ARCH.arm, 3), call(ARCH.arm, 983045), call(ARCH.aarch64, 219)],
     [ALLOW, ALLOW, ALLOW, EPERM],
   );
+});
+
+test("its text says the same", () => {
+  for (const bounding of [[], USUAL, ["CAP_SYS_ADMIN", "CAP_BPF"]]) {
+    for (const arch of ["x86_64", "aarch64"] as const) {
+      deepEqual(
+        JSON.parse(defaultSeccompText(bounding, arch)),
+        JSON.parse(JSON.stringify(defaultSeccomp(bounding, arch))),
+      );
+    }
+  }
 });
