@@ -51,6 +51,6 @@ export const DOCKER_LIKE = JSON.stringify({
       pids: { limit: 100 },
     },
     cgroupsPath: "/engine/box",
-    seccomp: defaultSeccomp(CAPABILITIES, "x86_64"),
+    seccomp: JSON.parse(defaultSeccomp(CAPABILITIES, "x86_64")) as object,
   },
 });

@@ -26,7 +26,7 @@ import { parseProfile } from "./seccomp-profile.ts";
 import { sizeFor } from "./lent.ts";
 import type { Store } from "./store.ts";
 import { chooseMaps } from "./userns.ts";
-import { toConfigText } from "./to-config.ts";
+import { toConfig } from "./to-config.ts";
 import { resolveGroups, resolveUser, type Identity } from "./users.ts";
 import { openView, readImageFile } from "./view.ts";
 
@@ -76,7 +76,7 @@ export function prepareImage(context: Context, parsed: Parsed, isLasting: boolea
   const files = { store: store.path, volumes: `${owned}/volumes`, init: `${owned}/init` };
   const places = { ...files, etc: { path: `${owned}/etc`, names: [...etc.keys()] }, idmap, ...insideOf(sys, idmap) };
   const edits = findCdiDevices(sys, options.devices);
-  const text = toConfigText(image.config, options, {
+  const text = toConfig(image.config, options, {
     ...places,
     id,
     hostname,

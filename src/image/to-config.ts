@@ -2,7 +2,7 @@
  * An image's configuration and the command line → config.json, which then goes through the same door as any bundle's. The
  * image specification, conversion.md, says what becomes of what. Pure: whatever has to be looked up was looked up before.
  */
-import { defaultSeccomp, defaultSeccompText, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
+import { defaultSeccomp, type RawSeccomp } from "../mechanisms/seccomp-default.ts";
 import { writeJson } from "../spec/json.ts";
 import { cleanPath } from "../spec/paths.ts";
 import type { IdMaps } from "../spec/spec.ts";
@@ -46,26 +46,24 @@ export interface Surroundings extends Places {
 /** The version of the runtime specification that this is written to. */
 const OCI_VERSION = "1.3.0";
 
-/** The config.json. Throws a Failure. */
-export function toConfig(image: ImageConfig, options: Options, around: Surroundings): object {
-  const { linux, ...rest } = withoutSeccomp(image, options, around);
-  const { security, capabilities } = options;
-  if (security.seccomp === "unconfined") return { ...rest, linux };
-  return { ...rest, linux: { ...linux, seccomp: around.seccomp ?? defaultSeccomp(capabilities, around.machine) } };
-}
-
-/** Its text. The usual profile, which is most of it, is text already. Throws a Failure. */
-export function toConfigText(image: ImageConfig, options: Options, around: Surroundings): string {
-  const isUsual = options.security.seccomp !== "unconfined" && around.seccomp === undefined;
-  if (!isUsual) return writeJson(toConfig(image, options, around));
-  const { linux, ...rest } = withoutSeccomp(image, options, around);
-  const profile = defaultSeccompText(options.capabilities, around.machine);
+/** The text of config.json. Throws a Failure. */
+export function toConfig(image: ImageConfig, options: Options, around: Surroundings): string {
+  const config = withoutSeccomp(image, options, around);
+  const profile = seccompOf(options, around);
+  if (profile === undefined) return writeJson(config);
+  const { linux, ...rest } = config;
   return `${begun(rest)},"linux":${begun(linux)},"seccomp":${profile}}}`;
 }
 
 /** The JSON of an object, open for one more member. */
 function begun(object: object): string {
   return writeJson(object).slice(0, -1);
+}
+
+/** A profile as JSON, which is most of a config.json. */
+function seccompOf({ security, capabilities }: Options, { machine, seccomp }: Surroundings): string | undefined {
+  if (security.seccomp === "unconfined") return undefined;
+  return seccomp === undefined ? defaultSeccomp(capabilities, machine) : writeJson(seccomp);
 }
 
 type Config = Readonly<Record<string, unknown>> & { readonly linux: object };

@@ -60,6 +60,6 @@ export function unpackImage(context: Context, image: string, destination: string
   worker.ask("merge", { layers, dest: `${destination}/rootfs` });
   attempt(`write ${destination}/${CONFIG_FILE}`, () => {
     using folder = openDirectory(sys, null, destination);
-    replaceFile(sys, folder, CONFIG_FILE, `${JSON.stringify(text, undefined, 2)}\n`, 0o644);
+    replaceFile(sys, folder, CONFIG_FILE, `${JSON.stringify(JSON.parse(text), undefined, 2)}\n`, 0o644);
   });
 }

@@ -155,28 +155,14 @@ const WITHOUT_NAMESPACES: readonly RawSyscall[] = [
 
 type Arch = keyof typeof BY_MACHINE;
 
-/**
- * Takes the capabilities of the bounding set, by which some calls are allowed, and the machine.
- * Returns the profile as linux.seccomp of config.json.
- */
-export function defaultSeccomp(bounding: readonly string[], arch: Arch): RawSeccomp {
-  return {
-    defaultAction: "SCMP_ACT_ERRNO",
-    defaultErrnoRet: 1,
-    architectures: BY_MACHINE[arch].arches,
-    syscalls: [
-      { names: [...ALWAYS, ...grantedTo(bounding, arch)], action: "SCMP_ACT_ALLOW" },
-      ...BY_ARGUMENT,
-      ...(bounding.includes("CAP_SYS_ADMIN") ? [] : WITHOUT_NAMESPACES),
-    ],
-  };
-}
-
 /** The JSON of what depends on nothing, without brackets: made when the program is built, since it is most of a config.json. */
 const TEXTS = { always: membersOf(ALWAYS), byArgument: membersOf(BY_ARGUMENT), without: membersOf(WITHOUT_NAMESPACES) };
 
-/** The JSON of the same profile, for a tenth of what writing it anew costs. */
-export function defaultSeccompText(bounding: readonly string[], arch: Arch): string {
+/**
+ * Takes the capabilities of the bounding set, by which some calls are allowed, and the machine.
+ * Returns the profile as the JSON of linux.seccomp in config.json: config.json with it written from objects took 0.3 ms.
+ */
+export function defaultSeccomp(bounding: readonly string[], arch: Arch): string {
   const [arches, granted] = [membersOf(BY_MACHINE[arch].arches), membersOf(grantedTo(bounding, arch))];
   const without = bounding.includes("CAP_SYS_ADMIN") ? "" : `,${TEXTS.without}`;
   return (

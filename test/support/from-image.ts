@@ -3,10 +3,9 @@ import { parseImageConfig, type ImageConfig } from "../../src/image/image-config
 import { parseOptions, type Options } from "../../src/image/flags/options.ts";
 import { parseArguments } from "../../src/commands/parse.ts";
 import { IMAGE_FLAGS } from "../../src/commands/image-flags.ts";
-import { toConfig, toConfigText } from "../../src/image/to-config.ts";
+import { toConfig } from "../../src/image/to-config.ts";
 import { NO_EDITS, type Edits } from "../../src/image/cdi-edits.ts";
 import type { Devices } from "../../src/image/devices.ts";
-import { writeJson } from "../../src/spec/json.ts";
 import { parseSpec } from "../../src/spec/parse.ts";
 import type { Spec } from "../../src/spec/spec.ts";
 
@@ -29,9 +28,6 @@ function options(...args: string[]): Options {
 
 export interface Made {
   readonly spec: Spec;
-  /** config.json as it is written, and as the object itself would be. */
-  readonly text: string;
-  readonly slow: string;
   readonly warnings: readonly string[];
 }
 
@@ -42,10 +38,10 @@ export function make(
 ): Made {
   const warnings: string[] = [];
   const uid = around.uid ?? 0;
-  const surroundings = {
+  const text = toConfig(image(process, around.more), options(...args), {
     id: "0123456789abcdef",
     hostname: "0123456789ab",
-    machine: "x86_64" as const,
+    machine: "x86_64",
     hasSwap: true,
     user: { uid, gid: uid, additionalGids: [uid] },
     rootfs: "/store/rootfs",
@@ -60,9 +56,7 @@ export function make(
     devices: around.devices ?? { nodes: [], rules: [] },
     callerEnv: around.env ?? [],
     seccomp: undefined,
-    warn: (message: string) => void warnings.push(message),
-  };
-  const all = [image(process, around.more), options(...args)] as const;
-  const text = toConfigText(...all, { ...surroundings, warn: () => undefined });
-  return { spec: parseSpec(text, "/store"), text, slow: writeJson(toConfig(...all, surroundings)), warnings };
+    warn: (message) => warnings.push(message),
+  });
+  return { spec: parseSpec(text, "/store"), warnings };
 }
